@@ -1,0 +1,166 @@
+//! Reading a runbook and the modules it uses: every file once, each before those that use it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};
+use crate::syntax;
+use crate::syntax::tree::{self, ItemKind};
+
+use super::Input;
+use super::library;
+use super::names::Unit;
+
+/// Everything that was read. The runbook is the last unit; the standard library comes first.
+pub(super) struct Loaded {
+    pub sources: Sources,
+    pub units: Vec<Unit>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub incomplete: bool,
+}
+
+struct Loader {
+    loaded: Loaded,
+    /// Units by their file's true path.
+    known: HashMap<PathBuf, usize>,
+    /// Files whose modules are being read: one of them again is a circle.
+    open: Vec<PathBuf>,
+}
+
+pub(super) fn load(input: Input) -> Loaded {
+    let units = library::FILES
+        .iter()
+        .zip(&library::stdlib().trees)
+        .map(|((name, _), tree)| Unit::stdlib(name, tree.clone()))
+        .collect();
+    let loaded = Loaded {
+        sources: library::sources(),
+        units,
+        diagnostics: library::stdlib().diagnostics.clone(),
+        incomplete: false,
+    };
+    let mut loader = Loader { loaded, known: HashMap::new(), open: Vec::new() };
+    let folder =
+        input.path.as_deref().map_or_else(PathBuf::new, |path| path.parent().unwrap_or(Path::new("")).to_owned());
+    if let Some(path) = input.path.as_deref().and_then(|path| path.canonicalize().ok()) {
+        loader.open.push(path);
+    }
+    loader.read(input.name, input.path, input.bytes, &folder);
+    loader.loaded
+}
+
+/// The folder that relative paths start from: the nearest above the runbook with `runbook.toml` or `.git`, else its own.
+pub(super) fn root(loaded: &Loaded) -> Arc<Path> {
+    let here = || std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let path = loaded.units.last().and_then(|unit| loaded.sources.get(unit.tree.id).path.clone());
+    let folder = match path {
+        Some(path) => {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            path.parent().map_or_else(here, Path::to_owned)
+        }
+        None => here(),
+    };
+    folder
+        .ancestors()
+        .find(|folder| folder.join("runbook.toml").exists() || folder.join(".git").exists())
+        .unwrap_or(&folder)
+        .into()
+}
+
+impl Loader {
+    fn read(&mut self, name: String, path: Option<PathBuf>, bytes: Vec<u8>, folder: &Path) -> usize {
+        let next = FileId(self.loaded.sources.iter().count() as u32);
+        let text = match syntax::decode(next, bytes) {
+            Ok(text) => text,
+            Err((text, diagnostic)) => {
+                self.loaded.diagnostics.push(diagnostic);
+                self.loaded.incomplete = true;
+                text
+            }
+        };
+        let file = self.loaded.sources.add(name, path, text.clone());
+        let parsed = if self.loaded.incomplete && text.is_empty() {
+            syntax::parse(file, "")
+        } else {
+            syntax::parse(file, &text)
+        };
+        self.loaded.incomplete |= parsed.incomplete;
+        self.loaded.diagnostics.extend(parsed.diagnostics);
+        let mut uses = HashMap::new();
+        for item in &parsed.file.items {
+            if let ItemKind::Use(used) = &item.kind
+                && let Some(unit) = self.used(used, folder)
+            {
+                uses.insert(used.name.text.clone(), (unit, used.name.span));
+            }
+        }
+        self.loaded.units.push(Unit::file(parsed.file, uses));
+        self.loaded.units.len() - 1
+    }
+
+    fn used(&mut self, used: &tree::Use, folder: &Path) -> Option<usize> {
+        let span = used.path.span;
+        let Some(relative) = used.path.plain() else {
+            self.error(
+                Code::CannotRead,
+                span,
+                "the path of a module is written out",
+                "nothing can be interpolated here",
+            );
+            return None;
+        };
+        let path = folder.join(&*relative);
+        let found = path.canonicalize().and_then(|path| Ok((std::fs::metadata(&path)?, path)));
+        let path = match found {
+            Ok((meta, path)) if meta.is_file() => path,
+            Ok(_) => {
+                let message = format!("`{relative}` is a folder, not a file");
+                self.error(Code::CannotRead, span, &message, "name the module's file");
+                return None;
+            }
+            Err(error) => {
+                let message = format!("the module `{relative}` can't be read: {}", plain(&error));
+                self.error(Code::CannotRead, span, &message, "its path is relative to the file that uses it");
+                return None;
+            }
+        };
+        if let Some(unit) = self.known.get(&path) {
+            return Some(*unit);
+        }
+        if let Some(at) = self.open.iter().position(|open| *open == path) {
+            let file =
+                |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let mut way: Vec<String> = self.open[at..].iter().map(file).collect();
+            way.push(file(&path));
+            let message = format!("this closes a circle of modules: {}", way.join(" uses "));
+            self.error(Code::CircularUse, span, &message, "move what both need into a third module");
+            return None;
+        }
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("the module `{relative}` can't be read: {}", plain(&error));
+                self.error(Code::CannotRead, span, &message, "may it be read by who runs this?");
+                return None;
+            }
+        };
+        self.open.push(path.clone());
+        let inner = path.parent().unwrap_or(Path::new("")).to_owned();
+        let name = folder.join(&*relative).display().to_string();
+        let unit = self.read(name, Some(path.clone()), bytes, &inner);
+        self.open.pop();
+        self.known.insert(path, unit);
+        Some(unit)
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: &str, help: &str) {
+        self.loaded.diagnostics.push(Diagnostic::new(code, span, message).help(help));
+    }
+}
+
+/// An error of the system without its number.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

@@ -1,0 +1,126 @@
+//! Tree to [`program::Program`]: names, modules, types, effects, shell strings, params.
+//!
+//! In: the bytes of a runbook, and what the command line sets. Out: a program, or everything that is wrong with it and
+//! its modules, in one go. What could not be read is not complained about twice: it has the type `any`.
+
+pub mod explain;
+pub mod library;
+pub mod program;
+pub mod shell_text;
+
+mod expr;
+mod load;
+mod names;
+mod params;
+mod stmt;
+mod types;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::diagnostic::{Code, Diagnostic, Sources};
+use crate::syntax::tree::ItemKind;
+
+pub use library::library;
+use names::Checker;
+use program::{Program, Settings};
+
+/// A text to check.
+pub struct Input {
+    /// As messages name it.
+    pub name: String,
+    /// Where it lies; none for standard input.
+    pub path: Option<PathBuf>,
+    pub bytes: Vec<u8>,
+}
+
+/// What came of it.
+pub struct Checked {
+    pub sources: Arc<Sources>,
+    /// None if anything is wrong, or if it is a module.
+    pub program: Option<Program>,
+    /// By file and place; warnings, too.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks a runbook or module, and all modules that it uses.
+pub fn check(input: Input, settings: &Settings) -> Checked {
+    let loaded = load::load(input);
+    let mut hash = Sha256::new();
+    for unit in &loaded.units[library::FILES.len()..] {
+        hash.update(loaded.sources.get(unit.tree.id).text.as_bytes());
+        hash.update([0]);
+    }
+    let root = load::root(&loaded);
+    let incomplete = loaded.incomplete;
+    let sources = Arc::new(loaded.sources);
+    let mut checker = Checker::new(sources.clone(), loaded.units);
+    checker.diagnostics = loaded.diagnostics;
+    let mut program = None;
+    // What stands behind an unclosed bracket was not seen: complaining about names would be noise.
+    if !incomplete {
+        program = checker.program(settings, root, library::hex(&hash.finalize()).into());
+    }
+    let mut diagnostics = checker.diagnostics;
+    let stdlib = library::FILES.len() as u32;
+    diagnostics.sort_by_key(|diagnostic| {
+        let span = diagnostic.span();
+        (span.file.0 < stdlib, span, diagnostic.severity)
+    });
+    diagnostics.dedup();
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        program = None;
+    }
+    Checked { sources, program, diagnostics }
+}
+
+impl Checker {
+    fn program(&mut self, settings: &Settings, root: Arc<std::path::Path>, hash: Arc<str>) -> Option<Program> {
+        self.declare();
+        let main = self.units.len() - 1;
+        let header = self.units[main].tree.items.iter().find_map(|item| match &item.kind {
+            ItemKind::Header(header) => Some((header.clone(), item.span)),
+            _ => None,
+        });
+        let params = self.params(main, settings);
+        self.globals();
+        let (checks, actions) = self.definitions();
+        let steps = self.steps(main);
+        let stops = self.stops(main);
+        self.unused(main);
+        let Some((header, span)) = header else {
+            let has_steps = self.units[main].tree.items.iter().any(|item| matches!(item.kind, ItemKind::Step(_)));
+            if has_steps || settings.values_required {
+                let end = self.units[main].tree.items.first().map(|item| item.span).unwrap_or_default();
+                let span =
+                    crate::diagnostic::Span::new(self.units[main].tree.id, end.start as usize, end.start as usize);
+                let help = "start it with `runbook \"What it does\" { }`; a file without one is a module, for `use`";
+                self.error(
+                    Diagnostic::new(Code::NoRunbook, span, "this file has no `runbook` header, so it can't be run")
+                        .help(help),
+                );
+            }
+            return None;
+        };
+        let head = self.header(&header, span);
+        Some(Program {
+            sources: self.sources.clone(),
+            library: library(),
+            title: head.title,
+            owner: head.owner,
+            timeout: head.timeout,
+            span,
+            params,
+            globals: std::mem::take(&mut self.program_globals),
+            stops,
+            steps,
+            checks,
+            actions,
+            vars: self.vars.len() as u32,
+            root,
+            hash,
+        })
+    }
+}

@@ -1,0 +1,480 @@
+//! The checked program: what the engine runs. Every name is resolved, every type and effect is right.
+//!
+//! Out of `check`; into `engine`. Spans are kept, for events and messages.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+
+use crate::diagnostic::{Sources, Span};
+pub use crate::syntax::tree::{ArithmeticOp, CompareOp, LogicOp, Quantifier, Test};
+use crate::value::{Type, Value};
+
+/// A runbook that may be run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub sources: Arc<Sources>,
+    pub library: Arc<Library>,
+    pub title: Arc<str>,
+    pub owner: Option<Arc<str>>,
+    /// How long a run may take.
+    pub timeout: Option<std::time::Duration>,
+    pub span: Span,
+    /// The `param`s of the runbook itself, with the values they have in this run.
+    pub params: Vec<ParamValue>,
+    /// Top-level bindings of all files, in an order in which each only uses earlier ones.
+    pub globals: Vec<Global>,
+    pub stops: Vec<Stop>,
+    pub steps: Vec<Step>,
+    pub checks: Vec<Definition<Member>>,
+    pub actions: Vec<Definition<Stmt>>,
+    /// How many [`Var`]s there are.
+    pub vars: u32,
+    /// The folder that relative paths and commands start from.
+    pub root: Arc<std::path::Path>,
+    /// SHA-256 of the runbook's text and of every module it uses, in order of use; hexadecimal.
+    pub hash: Arc<str>,
+}
+
+/// Something bound: a param, a `let`, a loop's name. Unique in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Var(pub u32);
+
+#[derive(Clone, Debug)]
+pub struct ParamValue {
+    pub name: Arc<str>,
+    pub ty: Type,
+    pub value: Value,
+    /// Who set it: `default`, `--set`, `--params FILE`, `profile NAME`.
+    pub origin: Arc<str>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Global {
+    pub name: Arc<str>,
+    pub var: Var,
+    pub kind: GlobalKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum GlobalKind {
+    /// Its value is settled before the run.
+    Param(Value),
+    /// Evaluated once, where the run starts.
+    Let(Expr),
+    /// Evaluated when it is first used, and sealed. Its type is string; a record `file` or `shell.result` has become its text.
+    Secret(Expr),
+}
+
+#[derive(Clone, Debug)]
+pub struct Stop {
+    pub reason: Text,
+    pub when: Expr,
+    pub hold: Option<Expr>,
+    pub every: Option<Expr>,
+    /// The step from whose start on it is asked.
+    pub since: Option<usize>,
+    pub except: Vec<usize>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub name: Arc<str>,
+    pub title: Arc<str>,
+    pub if_needed: bool,
+    pub idempotent: bool,
+    pub when: Option<Expr>,
+    pub body: Vec<Stmt>,
+    pub on_failure: Option<Handler>,
+    pub finally: Option<Vec<Stmt>>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Handler {
+    /// `failures`: a list of records `failure`.
+    pub failures: Var,
+    pub body: Vec<Stmt>,
+    pub span: Span,
+}
+
+/// A `check` or `action`.
+#[derive(Clone, Debug)]
+pub struct Definition<T> {
+    /// With its module: `http.ok`.
+    pub name: Arc<str>,
+    pub params: Vec<(Arc<str>, Var, Type)>,
+    pub body: Vec<T>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Stmt {
+    Run(Run),
+    Let {
+        name: Arc<str>,
+        var: Var,
+        value: Expr,
+        span: Span,
+    },
+    /// A captured secret; `of` are the bindings whose results are then not recorded in full.
+    Secret {
+        name: Arc<str>,
+        var: Var,
+        value: Expr,
+        span: Span,
+    },
+    Show {
+        values: Vec<Expr>,
+        span: Span,
+    },
+    /// Consecutive expects and loops of nothing but expects: asked concurrently.
+    Group(Vec<Member>),
+    For(For<Stmt>),
+    If(If<Stmt>),
+    Stop {
+        why: Option<Text>,
+        span: Span,
+    },
+    Retry {
+        times: Expr,
+        after: Option<Expr>,
+        span: Span,
+    },
+}
+
+/// What a group is made of; the body of a check, too.
+#[derive(Clone, Debug)]
+pub enum Member {
+    Expect(Box<Expect>),
+    For(For<Member>),
+    If(If<Member>),
+    /// Only of what no probe is asked for; in checks.
+    Let {
+        name: Arc<str>,
+        var: Var,
+        value: Expr,
+        span: Span,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct For<T> {
+    /// The item; or the key and the value of a map, or the index and the item of a list.
+    pub vars: Vec<(Arc<str>, Var)>,
+    pub over: Expr,
+    pub body: Vec<T>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct If<T> {
+    pub branches: Vec<(Expr, Vec<T>)>,
+    pub otherwise: Option<Vec<T>>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub bind: Option<(Arc<str>, Var)>,
+    pub target: RunTarget,
+    /// `None`: what the native declares. `Some`: what the author says instead.
+    pub changes: Option<Vec<Key>>,
+    /// Captured secrets are taken out of its result: it is not recorded in full.
+    pub sensitive: bool,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum RunTarget {
+    /// An action of the stdlib; `run "…"` is `shell.run`, `run […]` is `shell.exec`, with the modifiers as arguments.
+    Native(Call),
+    /// An `action` definition, by its place in [`Program::actions`].
+    Defined { action: usize, args: Vec<Expr>, name: Arc<str> },
+}
+
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// What stands after `step.` in its id, without the keys of loops: its label, or a hash of its text.
+    pub id: Arc<str>,
+    /// The id was written by the author.
+    pub named: bool,
+    /// As it was written, on one line, without `expect` and modifiers.
+    pub text: Arc<str>,
+    pub kind: ExpectKind,
+    pub within: Option<Expr>,
+    pub hold: Option<Expr>,
+    pub every: Option<Expr>,
+    pub otherwise: Option<Otherwise>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExpectKind {
+    /// Of type bool.
+    Condition(Expr),
+    /// `expect subject { .a == 1 … }`: the subject is asked once a round, and bound to `var` for the fields.
+    Block { subject: Expr, var: Var, fields: Vec<FieldExpect> },
+    /// A check, by its place in [`Program::checks`].
+    Check { check: usize, args: Vec<Expr>, name: Arc<str> },
+}
+
+#[derive(Clone, Debug)]
+pub struct FieldExpect {
+    /// The last part of the id: `status`, `json.status`.
+    pub id: Arc<str>,
+    pub text: Arc<str>,
+    pub condition: Expr,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Otherwise {
+    pub warn: bool,
+    pub message: Text,
+}
+
+#[derive(Clone, Debug)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub ty: Type,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    Literal(Value),
+    Text(Text),
+    List(Vec<Expr>),
+    Map(Vec<(Text, Expr)>),
+    Var(Arc<str>, Var),
+    /// Fields and indexes, from the left.
+    Chain {
+        base: Box<Expr>,
+        links: Vec<Link>,
+    },
+    /// A function, probe or vouched probe of the stdlib. (An action can't stand here.)
+    Call(Call),
+    Not(Box<Expr>),
+    Negative(Box<Expr>),
+    Logic {
+        op: LogicOp,
+        terms: Vec<Expr>,
+    },
+    Compare {
+        op: CompareOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// `matches` with a literal: compiled by the checker. With anything else it is an [`ExprKind::Compare`].
+    Matches {
+        subject: Box<Expr>,
+        regex: regex::Regex,
+        negated: bool,
+    },
+    Test {
+        subject: Box<Expr>,
+        test: Test,
+        negated: bool,
+    },
+    Arithmetic {
+        first: Box<Expr>,
+        rest: Vec<(ArithmeticOp, Expr)>,
+    },
+    Quantifier {
+        kind: Quantifier,
+        vars: Vec<(Arc<str>, Var)>,
+        over: Box<Expr>,
+        body: Box<Expr>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub kind: LinkKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum LinkKind {
+    Field(Arc<str>),
+    Index(Expr),
+}
+
+/// Text and interpolations in turn.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub parts: Vec<TextPart>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum TextPart {
+    Text(Arc<str>),
+    Hole(Expr),
+}
+
+/// A call of a native, with its arguments in the order of its declaration; `None` where the default holds.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub native: Arc<Native>,
+    pub args: Vec<Option<Arg>>,
+    /// Which fields of the result are looked at; `None`: all may be.
+    pub wants: Option<Arc<[Arc<str>]>>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Arg {
+    Value(Expr),
+    /// For a parameter of type `shell`.
+    Shell(ShellText),
+}
+
+/// A shell command whose interpolated values can never become source: each reaches the shell as an environment
+/// variable to which the text refers.
+#[derive(Clone, Debug)]
+pub struct ShellText {
+    pub parts: Vec<ShellPart>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum ShellPart {
+    Source(Arc<str>),
+    Hole { value: Expr, place: ShellPlace },
+}
+
+/// How the shell reads the place where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShellPlace {
+    Bare,
+    DoubleQuoted,
+    SingleQuoted,
+}
+
+/// The key of a fact, as a probe reads and an action changes it: `file("secrets/*")`.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub kind: Arc<str>,
+    /// Each a string; may hold `*` where it stands for many.
+    pub args: Vec<Expr>,
+    pub span: Span,
+}
+
+/// What the stdlib declares.
+#[derive(Debug, Default)]
+pub struct Library {
+    /// By full name: `http.get`, `file`, `number`.
+    pub natives: IndexMap<Arc<str>, Arc<Native>>,
+    /// By full name: `http.response`.
+    pub records: IndexMap<Arc<str>, Arc<RecordType>>,
+    pub keys: IndexMap<Arc<str>, Arc<KeyKind>>,
+    pub modules: IndexMap<Arc<str>, Arc<Module>>,
+    /// SHA-256 of all its texts, hexadecimal.
+    pub hash: Arc<str>,
+}
+
+/// A module of the stdlib, for `runbook doc`.
+#[derive(Debug)]
+pub struct Module {
+    pub name: Arc<str>,
+    pub doc: Option<Arc<str>>,
+    /// Full names, in the order of the file.
+    pub members: Vec<Arc<str>>,
+}
+
+#[derive(Debug)]
+pub struct Native {
+    /// Full: `http.get`.
+    pub name: Arc<str>,
+    pub effect: Effect,
+    pub params: Vec<NativeParam>,
+    pub returns: Type,
+    /// The result as a whole may be absent.
+    pub returns_optional: bool,
+    pub reads: Vec<KeyPattern>,
+    pub changes: NativeChanges,
+    pub doc: Option<Arc<str>>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Function,
+    Probe,
+    Vouched,
+    Action,
+}
+
+#[derive(Debug)]
+pub struct NativeParam {
+    pub name: Arc<str>,
+    pub ty: Type,
+    /// `?`: may be left out, and is then absent.
+    pub optional: bool,
+    pub default: Option<Value>,
+    pub doc: Option<Arc<str>>,
+}
+
+/// A key in terms of a native's parameters: `file(path)`.
+#[derive(Debug)]
+pub struct KeyPattern {
+    pub kind: Arc<str>,
+    /// Indexes into the native's parameters.
+    pub params: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub enum NativeChanges {
+    Nothing,
+    Everything,
+    Keys(Vec<KeyPattern>),
+}
+
+#[derive(Debug)]
+pub struct RecordType {
+    pub name: Arc<str>,
+    pub fields: IndexMap<Arc<str>, FieldType>,
+    pub doc: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+pub struct FieldType {
+    pub ty: Type,
+    pub optional: bool,
+    pub doc: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+pub struct KeyKind {
+    pub name: Arc<str>,
+    pub params: Vec<(Arc<str>, Type)>,
+    pub doc: Option<Arc<str>>,
+}
+
+/// What the command line says of a runbook's params.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--set k=v`, in order; the folder that relative paths in them start from is where it was typed.
+    pub set: Vec<(String, String)>,
+    /// `--params FILE.toml`, read.
+    pub params: Option<(String, toml::Table)>,
+    pub profile: Option<String>,
+    /// A param without a value is an error: the runbook is to be run, not just checked.
+    pub values_required: bool,
+    pub typed_in: std::path::PathBuf,
+}
+
+impl Native {
+    /// How long it may take when nothing else is said: the default of its parameter `timeout`.
+    pub fn default_timeout(&self) -> Option<SignedDuration> {
+        self.params.iter().find(|param| &*param.name == "timeout").and_then(|param| match param.default {
+            Some(Value::Duration(duration)) => Some(duration),
+            _ => None,
+        })
+    }
+}

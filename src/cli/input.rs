@@ -1,0 +1,81 @@
+//! Finding and reading the file that is meant, and the params that are set.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::check::Input;
+use crate::check::program::Settings;
+
+use super::Choice;
+
+/// Reads the runbook that is meant: a path, `-`, or the name of one in the nearest `runbooks/` folder.
+pub(super) fn read(file: &str) -> Result<Input, String> {
+    if file == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| format!("standard input can't be read: {error}"))?;
+        return Ok(Input { name: "<stdin>".to_owned(), path: None, bytes });
+    }
+    let path = find(file)?;
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let why = error.to_string();
+        let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+        format!("`{}` can't be read: {why}", path.display())
+    })?;
+    Ok(Input { name: path.display().to_string(), path: Some(path), bytes })
+}
+
+fn find(file: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(file);
+    if path.is_dir() && (file.contains('/') || file == "." || file == "..") {
+        return Err(format!("`{file}` is a folder; name the runbook in it"));
+    }
+    if path.is_file() {
+        return Ok(path);
+    }
+    let name = Path::new(file).components().count() == 1 && !file.contains('.');
+    if name {
+        let here = std::env::current_dir().unwrap_or_default();
+        for folder in here.ancestors().map(|folder| folder.join("runbooks")) {
+            for candidate in [folder.join(format!("{file}.runbook")), folder.join(file).join(format!("{file}.runbook"))]
+            {
+                if candidate.is_file() {
+                    return Ok(candidate.strip_prefix(&here).map(Path::to_owned).unwrap_or(candidate));
+                }
+            }
+        }
+        return Err(format!("there is no file `{file}`, and no `{file}.runbook` in a `runbooks` folder here or above"));
+    }
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(format!("there is no file `{file}`"))
+}
+
+impl Choice {
+    pub fn settings(&self) -> Result<Settings, String> {
+        let mut set = Vec::new();
+        for text in &self.set {
+            let (name, value) =
+                text.split_once('=').ok_or_else(|| format!("`--set {text}` has no `=`: write `--set name=value`"))?;
+            set.push((name.trim().to_owned(), value.to_owned()));
+        }
+        let params = match &self.params {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| format!("the params file `{}` can't be read: {error}", path.display()))?;
+                let table = text
+                    .parse::<toml::Table>()
+                    .map_err(|error| format!("the params file `{}` is not TOML: {error}", path.display()))?;
+                Some((path.display().to_string(), table))
+            }
+        };
+        Ok(Settings {
+            set,
+            params,
+            profile: self.profile.clone(),
+            values_required: true,
+            typed_in: std::env::current_dir().unwrap_or_default(),
+        })
+    }
+}

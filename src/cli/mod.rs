@@ -1,0 +1,130 @@
+//! The command line: one file a command. What a library user would miss is not here.
+
+mod check;
+mod demo;
+mod doc;
+mod input;
+mod output;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Write a production change down, see what it would do, carry it out, and prove every step.
+#[derive(Parser)]
+#[command(name = "runbook", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colour; `NO_COLOR` turns it off, too
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: When,
+    /// Only the result
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Bindings, conditions and probes, too
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Carry a runbook out
+    Exec(run::Exec),
+    /// Show what it would do, and how expected and actual state differ; changes nothing
+    DryRun(run::DryRun),
+    /// Find every mistake in runbooks and modules, before anything runs
+    Check(check::Check),
+    /// The reference of the language's modules
+    Doc(doc::Doc),
+    /// What an error code means, with an example
+    Explain(doc::Explain),
+    /// A plan with a small world of its own: see a run recover from a failure
+    Demo(demo::Demo),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+/// What sets a runbook's params and chooses its steps.
+#[derive(Args)]
+struct Choice {
+    /// The runbook: a path, `-`, or a name in the nearest `runbooks/` folder
+    file: String,
+    /// Set a param
+    #[arg(long, value_name = "PARAM=VALUE")]
+    set: Vec<String>,
+    /// Set params from a TOML file
+    #[arg(long, value_name = "FILE.toml")]
+    params: Option<std::path::PathBuf>,
+    /// Set the params of a profile
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Only this step (may be given again)
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// From this step on
+    #[arg(long, value_name = "STEP")]
+    from: Option<String>,
+    /// The form of what is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What all commands are told.
+#[derive(Clone, Copy)]
+struct Global {
+    color: When,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// Bad usage, or errors in the file: nothing was touched.
+const NOT_RUN: u8 = 2;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    if let Some(code) = crate::world::shell::keeper::main() {
+        return code;
+    }
+    output::broken_pipes();
+    let cli = Cli::parse();
+    let global = Global { color: cli.color, quiet: cli.quiet, verbose: cli.verbose };
+    if std::env::var_os("RUST_LOG").is_some() {
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .init();
+    }
+    // The runtime's thread has room for expressions that are nested as deep as may be.
+    let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(move || match cli.command {
+        Command::Exec(exec) => exec.run(global),
+        Command::DryRun(dry_run) => dry_run.run(global),
+        Command::Check(check) => check.run(global),
+        Command::Doc(doc) => doc.run(global),
+        Command::Explain(explain) => explain.run(global),
+        Command::Demo(demo) => demo.run(global),
+    });
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => ExitCode::from(101),
+        Err(error) => {
+            eprintln!("runbook: no thread could be started: {error}");
+            ExitCode::from(4)
+        }
+    }
+}

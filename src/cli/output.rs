@@ -1,0 +1,55 @@
+//! Standard output and error: colour or not, a terminal or not.
+
+use std::io::IsTerminal;
+
+use crate::report::text::Settings;
+
+use super::{Global, When};
+
+impl Global {
+    pub fn colour(self, terminal: bool) -> bool {
+        match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }
+    }
+
+    /// For what goes to standard error.
+    pub fn colour_err(self) -> bool {
+        self.colour(std::io::stderr().is_terminal())
+    }
+
+    pub fn colour_out(self) -> bool {
+        self.colour(std::io::stdout().is_terminal())
+    }
+
+    pub fn text(self, result_only: bool) -> Settings {
+        let terminal = if result_only { std::io::stdout().is_terminal() } else { std::io::stderr().is_terminal() };
+        let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        Settings {
+            colour: self.colour(terminal),
+            live: !result_only && terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb"),
+            width: width.or_else(columns).unwrap_or(80),
+            quiet: self.quiet,
+            verbose: self.verbose,
+        }
+    }
+}
+
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Who reads may go: writing to nobody is an error that is looked at, not a signal that ends the run half-way.
+pub(super) fn broken_pipes() {
+    // Rust ignores SIGPIPE already; `println!` would panic on the error it then sees.
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.to_string();
+        if message.contains("failed printing to stdout") {
+            std::process::exit(0);
+        }
+        eprintln!("runbook: this is a mistake in runbook itself, please report it: {message}");
+    }));
+}

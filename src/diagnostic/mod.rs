@@ -1,0 +1,106 @@
+//! What is wrong with a text, as data.
+//!
+//! In: the phases that find mistakes (`syntax`, `check`). Out: [`Diagnostic`]s, which `report::diagnostic` renders for
+//! people and `--format json` prints for programs. Nothing here knows of a terminal.
+
+pub mod code;
+pub mod source;
+
+pub use code::Code;
+pub use source::{FileId, Location, Source, Sources, Span};
+
+/// How bad it is. An error keeps a runbook from being run; a warning does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+/// One finding: what was expected, what was found, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    /// One sentence without a full stop: what is wrong, in the words of the runbook's author.
+    pub message: String,
+    /// The very words that are wrong, first; then what else must be seen to understand it.
+    pub labels: Vec<Label>,
+    /// What would mend it, where that can be said.
+    pub help: Option<String>,
+}
+
+/// A mark under some words, with what is to be said of just these words (may be empty).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+impl Diagnostic {
+    /// An error at `span`. Its severity is the one that its code declares.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            labels: vec![Label { span, text: String::new() }],
+            help: None,
+        }
+    }
+
+    /// What is to be said of the marked words themselves: usually what was found or expected there.
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(first) = self.labels.first_mut() {
+            first.text = text.into();
+        }
+        self
+    }
+
+    /// A second place that must be seen to understand the first.
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// What would mend it.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// As [`Diagnostic::help`], where there may be nothing to say.
+    pub fn help_if(mut self, text: Option<String>) -> Self {
+        if text.is_some() {
+            self.help = text;
+        }
+        self
+    }
+
+    /// Where it is: the first label's span.
+    pub fn span(&self) -> Span {
+        self.labels.first().map(|label| label.span).unwrap_or_default()
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// The name out of `candidates` that someone who wrote `given` most likely meant.
+pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let most = (given.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let lower = candidate.to_lowercase();
+            // Letters that are swapped, missing or too many; or a word that goes on differently.
+            let distance = strsim::osa_distance(&given, &lower);
+            let near = distance <= most || strsim::jaro_winkler(&given, &lower) >= 0.88;
+            (near, distance, candidate)
+        })
+        .filter(|(near, ..)| *near)
+        .min_by_key(|(_, distance, _)| *distance)
+        .map(|(.., candidate)| candidate)
+}

@@ -1,0 +1,290 @@
+//! Carrying out one action: its deadline, what it prints, what it came to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::check::program::{Call, NativeChanges, Run, RunTarget};
+use crate::diagnostic::Span;
+use crate::value::{Answer, Record, Sealed, Value, display};
+
+use super::ask;
+use super::cancel::Flag;
+use super::core::{Core, Site};
+use super::describe;
+use super::eval::Eval;
+use super::event::{Body, Place};
+use super::facts::Change;
+use super::redact::OutputLines;
+use super::world::{Act, ArgValue, Outcome, Output, Stream};
+
+/// How long an action that was told to end may take to do so, before it is no longer waited for.
+const ENDING: Duration = Duration::from_secs(15);
+
+/// How much of what an action printed is kept for `failures`, in bytes.
+const KEPT: usize = 4096;
+
+/// Why an action failed, for its handler.
+pub struct Failed {
+    pub action: String,
+    pub reason: String,
+    /// The last of what it printed.
+    pub output: String,
+    pub status: Option<i64>,
+    pub span: Span,
+}
+
+/// What an action would change: what its author says, or its native declares.
+pub async fn change(eval: &Eval<'_>, run: &Run, call: &Call, args: Option<&[(Arc<str>, ArgValue)]>) -> Change {
+    if let Some(keys) = &run.changes {
+        return Change::Keys(eval.keys(keys).await);
+    }
+    match &call.native.changes {
+        NativeChanges::Everything => Change::Everything,
+        NativeChanges::Nothing => Change::Keys(Vec::new()),
+        NativeChanges::Keys(patterns) => Change::Keys(
+            patterns.iter().map(|pattern| ask::fact_key(pattern, &call.native, args.unwrap_or_default())).collect(),
+        ),
+    }
+}
+
+/// Carries out an action of the stdlib. Its result is bound even where it fails.
+pub async fn carry_out(
+    core: &Core,
+    act: &Arc<dyn Act>,
+    site: &Site,
+    run: &Run,
+    call: &Call,
+    cancel: &Flag,
+) -> Result<(), Failed> {
+    let round = ask::Round::new();
+    let eval = Eval::new(core, site, &round);
+    let action = eval.action(run).await;
+    let failed = |reason: String, output: String, status| Failed {
+        action: action.clone(),
+        reason,
+        output,
+        status,
+        span: run.span,
+    };
+    let args = match eval.args(call).await {
+        Ok(args) => args,
+        Err(answer) => {
+            return Err(failed(format!("was not started: {}", describe::brief(&answer)), String::new(), None));
+        }
+    };
+    let changes = change(&eval, run, call, Some(&args)).await.to_event(&core.program.root);
+    let request = eval.request(call, args);
+    let limit = request.limit;
+    core.emit(site, run.span, Body::ActionStarted { action: action.clone(), changes, limit: Some(limit.into()) });
+
+    let printed = Arc::new(Printed::new(core, core.place(site, run.span), run.sensitive));
+    let (outcome, elapsed) = in_time(act, request, printed.clone(), limit, cancel, core).await;
+    printed.finish(core);
+
+    core.emit(
+        site,
+        run.span,
+        Body::ActionEnded {
+            action: action.clone(),
+            ok: outcome.failure.is_none(),
+            error: outcome.failure.clone(),
+            elapsed: elapsed.into(),
+        },
+    );
+    let status = status(&outcome.result);
+    if let Some((name, var)) = &run.bind {
+        let result = if run.sensitive { sealed(name, outcome.result) } else { outcome.result };
+        core.slots.bind(*var, result.into());
+    }
+    match outcome.failure {
+        None => Ok(()),
+        Some(reason) => Err(failed(reason, printed.tail(), status)),
+    }
+}
+
+async fn in_time(
+    act: &Arc<dyn Act>,
+    request: super::world::Request,
+    printed: Arc<Printed>,
+    limit: Duration,
+    cancel: &Flag,
+    core: &Core,
+) -> (Outcome, Duration) {
+    let began = tokio::time::Instant::now();
+    let token = tokio_util::sync::CancellationToken::new();
+    let native = request.native.name.clone();
+    let running = act.act(request, printed.clone(), token.clone());
+    tokio::pin!(running);
+    let mut flush = tokio::time::interval(Duration::from_millis(200));
+    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ended_for = loop {
+        tokio::select! {
+            biased;
+            outcome = &mut running => return (outcome, began.elapsed()),
+            reason = cancel.raised() => break reason,
+            () = tokio::time::sleep_until(began + limit) => {
+                let limit = display::duration_text(limit.try_into().unwrap_or_default());
+                break format!("no end within {limit}");
+            }
+            _ = flush.tick() => printed.flush(core),
+        }
+    };
+    token.cancel();
+    let outcome = match tokio::time::timeout(ENDING, running).await {
+        Ok(outcome) => Outcome { failure: Some(format!("{ended_for}; it was ended")), ..outcome },
+        Err(_) => Outcome {
+            result: Answer::unknown(
+                crate::value::UnknownCause::NoAnswer,
+                format!("`{native}` did not end when told to"),
+            ),
+            failure: Some(format!("{ended_for}; it was told to end, and had not after {}s", ENDING.as_secs())),
+        },
+    };
+    (outcome, began.elapsed())
+}
+
+fn status(result: &Answer) -> Option<i64> {
+    match result.known().map(Value::unsealed) {
+        Some(Value::Record(record)) => match record.get("status")?.known()? {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A result out of which a secret is captured: what was answered is sealed, so that nothing shows it in full.
+fn sealed(name: &Arc<str>, result: Answer) -> Answer {
+    const OPEN: [&str; 6] = ["status", "time", "url", "signal", "size", "truncated"];
+    let seal = |value: Value| Value::Secret(Sealed::new(format!("in {name}"), value));
+    match result {
+        Answer::Known(Value::Record(record)) => {
+            let fields = record
+                .fields
+                .iter()
+                .map(|(field, answer)| {
+                    let answer = match answer {
+                        Answer::Known(value) if !OPEN.contains(&&**field) => Answer::Known(seal(value.clone())),
+                        other => other.clone(),
+                    };
+                    (field.clone(), answer)
+                })
+                .collect();
+            Answer::Known(Value::Record(Arc::new(Record { name: record.name.clone(), fields })))
+        }
+        Answer::Known(value) => Answer::Known(seal(value)),
+        other => other,
+    }
+}
+
+/// What an action prints: told line by line as it comes, and its end kept.
+struct Printed {
+    place: Place,
+    /// A secret is captured from it: nothing of it is told.
+    sensitive: bool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    stdout: OutputLines,
+    stderr: OutputLines,
+    ready: VecDeque<(Stream, String)>,
+    tail: String,
+    withheld: bool,
+}
+
+impl Printed {
+    fn new(core: &Core, place: Place, sensitive: bool) -> Self {
+        let lines = || OutputLines::new(core.redactor().clone());
+        Self {
+            place,
+            sensitive,
+            inner: Mutex::new(Inner {
+                stdout: lines(),
+                stderr: lines(),
+                ready: VecDeque::new(),
+                tail: String::new(),
+                withheld: false,
+            }),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Tells what has come since.
+    fn flush(&self, core: &Core) {
+        let ready = std::mem::take(&mut self.lock().ready);
+        for (stream, text) in ready {
+            core.emitter.emit(self.place.clone(), Body::Output { stream, text });
+        }
+    }
+
+    fn finish(&self, core: &Core) {
+        {
+            let mut inner = self.lock();
+            let stdout = inner.stdout.finish();
+            inner.keep(Stream::Stdout, stdout);
+            let stderr = inner.stderr.finish();
+            inner.keep(Stream::Stderr, stderr);
+            if inner.withheld {
+                let text = "(what it printed is not shown: a secret is taken from it)".to_owned();
+                inner.ready.push_back((Stream::Stdout, text));
+            }
+        }
+        self.flush(core);
+    }
+
+    fn tail(&self) -> String {
+        self.lock().tail.clone()
+    }
+}
+
+impl Inner {
+    fn keep(&mut self, stream: Stream, lines: Vec<String>) {
+        for line in lines {
+            self.tail.push_str(&line);
+            self.tail.push('\n');
+            self.ready.push_back((stream, line));
+        }
+        if self.tail.len() > 2 * KEPT {
+            let mut from = self.tail.len() - KEPT;
+            while !self.tail.is_char_boundary(from) {
+                from += 1;
+            }
+            self.tail.drain(..from);
+        }
+    }
+}
+
+impl Output for Printed {
+    fn chunk(&self, stream: Stream, bytes: &[u8]) {
+        let mut inner = self.lock();
+        if self.sensitive {
+            inner.withheld |= !bytes.is_empty();
+            return;
+        }
+        let lines = match stream {
+            Stream::Stdout => inner.stdout.push(bytes),
+            Stream::Stderr => inner.stderr.push(bytes),
+        };
+        inner.keep(stream, lines);
+    }
+}
+
+/// The native call behind a `run`, where it is one.
+pub fn native(run: &Run) -> Option<&Call> {
+    match &run.target {
+        RunTarget::Native(call) => Some(call),
+        RunTarget::Defined { .. } => None,
+    }
+}
+
+/// As a reason: what failed, and how.
+impl From<Failed> for String {
+    fn from(failed: Failed) -> String {
+        format!("`{}` {}", failed.action, failed.reason)
+    }
+}

@@ -1,0 +1,99 @@
+//! What `exec` and `dry-run` share: a program, the parts of the world that can be looked at, and the way out for events.
+//!
+//! There is nothing in here that could change the world.
+
+use std::sync::Arc;
+
+use crate::check::program::{Program, Step, Var};
+use crate::diagnostic::Span;
+use crate::value::{Answer, UnknownCause, Value};
+
+use super::emit::Emitter;
+use super::event::{Body, Part, Place};
+use super::facts::Changed;
+use super::redact::Redactor;
+use super::scope::{Bound, Scope, Slots};
+use super::world::{Look, Trust, Vouch};
+
+/// The engine's state for one run.
+pub struct Core {
+    pub program: Arc<Program>,
+    pub look: Arc<dyn Look>,
+    pub vouch: Arc<dyn Vouch>,
+    pub trust: Trust,
+    pub emitter: Emitter,
+    pub slots: Slots,
+    /// In a dry run: what the actions left out so far would have changed.
+    pub changed: Option<Changed>,
+    /// Secrets of the top level that were used, so that each is read once.
+    pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Answer>>,
+}
+
+/// Where in a run something happens: what every event and question carries along.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    pub step: Option<Arc<str>>,
+    pub part: Option<Part>,
+    /// In a dry run: what it hangs on whether this happens at all.
+    pub possible: Option<Arc<str>>,
+    pub scope: Scope,
+}
+
+impl Site {
+    pub fn of(step: &Step) -> Self {
+        Self { step: Some(step.name.clone()), ..Self::default() }
+    }
+
+    pub fn in_part(&self, part: Part) -> Self {
+        Self { part: Some(part), ..self.clone() }
+    }
+
+    pub fn with(&self, var: Var, bound: Bound) -> Self {
+        Self { scope: self.scope.with(var, bound), ..self.clone() }
+    }
+
+    /// Hanging on something unknown; what it hung on already stays.
+    pub fn possibly(&self, why: impl Into<Arc<str>>) -> Self {
+        let why = why.into();
+        let possible = match &self.possible {
+            Some(outer) => format!("{outer}, and {why}").into(),
+            None => why,
+        };
+        Self { possible: Some(possible), ..self.clone() }
+    }
+}
+
+impl Core {
+    pub fn place(&self, site: &Site, span: Span) -> Place {
+        Place {
+            step: site.step.as_deref().map(str::to_owned),
+            expect: None,
+            file: Some(self.program.sources.name(span).to_owned()),
+            line: Some(self.program.sources.line(span)),
+            part: site.part,
+            possible: site.possible.as_deref().map(str::to_owned),
+        }
+    }
+
+    pub fn emit(&self, site: &Site, span: Span, body: Body) {
+        self.emitter.emit(self.place(site, span), body);
+    }
+
+    pub fn line(&self, span: Span) -> u32 {
+        self.program.sources.line(span)
+    }
+
+    /// The words of the program at a span, on one line.
+    pub fn words(&self, span: Span) -> String {
+        self.program.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Learns a secret for redaction. One that can't be redacted honestly is refused: it becomes unknown.
+    pub fn learn(&self, name: &str, value: &Value) -> Result<(), Answer> {
+        self.emitter.redactor().learn(name, value).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+    }
+
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        self.emitter.redactor()
+    }
+}

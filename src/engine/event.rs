@@ -1,0 +1,384 @@
+//! What happens in a run: the one home of everything that is shown, reported and (later) recorded.
+//!
+//! The engine emits these and prints nothing. They are a contract (`docs/interface.md`): `--format json` prints each as
+//! a line. Texts in them are as they were found, secrets taken out; whoever shows them makes control characters harmless.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::world::{Confinement, Stream};
+use crate::value::UnknownCause;
+
+/// The version of the events' format; the first event of a run carries it.
+pub const FORMAT: u32 = 1;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 within the run.
+    pub seq: u64,
+    pub time: Timestamp,
+    #[serde(flatten)]
+    pub place: Place,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// Where it belongs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The id of the expect: `deploy.config`, `health.up["api"].status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// What part of a step it happens in, where that is not its body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// In a dry run: it may happen or not, and what that hangs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub possible: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    OnFailure,
+    Finally,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Body {
+    RunStarted {
+        format: u32,
+        mode: Mode,
+        /// The version of the program.
+        program: String,
+        /// SHA-256 of the stdlib.
+        stdlib: String,
+        /// The runbook's title.
+        runbook: String,
+        /// SHA-256 of the runbook and its modules.
+        hash: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        root: String,
+        params: Vec<Param>,
+        steps: Vec<StepTitle>,
+        /// Only chosen steps: what chose them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partial: Option<String>,
+    },
+    StepStarted {
+        title: String,
+        /// Counts from 1.
+        attempt: u32,
+    },
+    StepEnded {
+        outcome: StepOutcome,
+        /// Why it failed or was left out; how it was recovered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        attempts: u32,
+        elapsed: Seconds,
+    },
+    /// A value was bound: `let`, a captured secret (by its name only), a param.
+    Bound {
+        name: String,
+        value: String,
+    },
+    /// Evidence: `show`.
+    Shown {
+        text: String,
+        value: String,
+    },
+    /// A condition that decides what is done: `if`, `when`, the list of a `for`.
+    Condition {
+        text: String,
+        value: String,
+    },
+    /// A probe was made.
+    Probed {
+        call: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confinement: Option<Confinement>,
+        elapsed: Seconds,
+        /// Why it could not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unknown: Option<String>,
+    },
+    ActionStarted {
+        /// As it is run.
+        action: String,
+        changes: Changes,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<Seconds>,
+    },
+    /// A line (or a piece of an over-long one) that an action printed.
+    Output {
+        stream: Stream,
+        text: String,
+    },
+    ActionEnded {
+        action: String,
+        ok: bool,
+        /// "ended with status 3"
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        elapsed: Seconds,
+    },
+    /// In a dry run: an action that `exec` would carry out here.
+    ActionPlanned {
+        action: String,
+        changes: Changes,
+    },
+    /// An action of a step marked *if needed*, left out since the step's expects hold already.
+    ActionSkipped {
+        action: String,
+        reason: String,
+    },
+    ExpectStarted {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<Seconds>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<Seconds>,
+    },
+    /// It was asked and does not hold (or does not hold long enough) yet; it is asked again.
+    ExpectAsked {
+        attempt: u32,
+        state: State,
+        expected: String,
+        actual: String,
+        remaining: Seconds,
+    },
+    ExpectEnded(Box<ExpectResult>),
+    /// The step failed and has a handler, which starts.
+    HandlerStarted {
+        failures: u32,
+    },
+    Retrying {
+        attempt: u32,
+        of: u32,
+        after: Seconds,
+    },
+    /// The handler has ended without a `retry` or `stop`: the failed group is asked once more.
+    AskingAgain,
+    /// A stop condition held, or could not be told for too long.
+    StopHeld {
+        reason: String,
+        text: String,
+        state: State,
+        actual: String,
+    },
+    /// An interrupt, a signal, the run's time limit.
+    Cancelled {
+        reason: String,
+    },
+    Verdict {
+        verdict: Verdict,
+        /// Empty for GO.
+        reasons: Vec<String>,
+        steps: StepCounts,
+        expects: ExpectCounts,
+        /// Steps that were mended, `step: how`.
+        recovered: Vec<String>,
+        /// What does not block: `else warn`.
+        warnings: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partial: Option<String>,
+        elapsed: Seconds,
+    },
+    Summary {
+        actions: u32,
+        expects: StateCounts,
+        /// How many of the expects are judged as of now, though an earlier action may change what they ask.
+        as_of_now: u32,
+        /// How many of the actions hang on something unknown.
+        possibly: u32,
+        probes: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partial: Option<String>,
+        elapsed: Seconds,
+    },
+}
+
+/// Seconds, as a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+impl From<std::time::Duration> for Seconds {
+    fn from(duration: std::time::Duration) -> Self {
+        Seconds((duration.as_secs_f64() * 1e6).round() / 1e6)
+    }
+}
+
+impl Seconds {
+    pub fn duration(self) -> std::time::Duration {
+        std::time::Duration::try_from_secs_f64(self.0).unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    Exec,
+    DryRun,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    pub name: String,
+    #[serde(rename = "of")]
+    pub ty: String,
+    pub value: String,
+    pub origin: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTitle {
+    pub name: String,
+    pub title: String,
+}
+
+/// What an action changes, as far as it is declared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Changes {
+    /// Nothing is declared: it may change anything.
+    Everything,
+    /// Keys of facts: `file("secrets/*")`. Empty: nothing.
+    Keys(Vec<String>),
+}
+
+/// What an expect came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExpectResult {
+    pub state: State,
+    /// As it was written.
+    pub text: String,
+    pub expected: String,
+    pub actual: String,
+    /// Why it can't be told, or the words of its `else`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<UnknownCause>,
+    /// What differs, line by line, where expected and actual are more than a word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<DiffLine>,
+    /// The words of its `else` or `else warn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// It does not block.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warn: bool,
+    /// Its id was written by the author.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
+    pub attempts: u32,
+    pub elapsed: Seconds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Seconds>,
+    /// In a dry run: as of now, and what may change it before this is asked: "line 31 changes it".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_now: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffLine {
+    pub sign: DiffSign,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DiffSign {
+    Expected,
+    Actual,
+    Both,
+    /// Lines left out between.
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Holds,
+    Differs,
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepOutcome {
+    Passed,
+    Recovered,
+    Failed,
+    Skipped,
+    /// In a dry run.
+    Planned,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    #[serde(rename = "GO")]
+    Go,
+    #[serde(rename = "NO-GO")]
+    NoGo,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCounts {
+    pub passed: u32,
+    pub recovered: u32,
+    pub failed: u32,
+    pub skipped: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectCounts {
+    pub held: u32,
+    pub differed: u32,
+    pub unknown: u32,
+    pub waived: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateCounts {
+    pub holds: u32,
+    pub differs: u32,
+    pub unknown: u32,
+}
+
+/// Takes the events of a run, as they happen. Only the redactor makes [`Published`] events, so nothing that a sink
+/// shows or keeps can hold a secret.
+pub trait Sink: Send {
+    fn take(&mut self, event: &Published);
+}
+
+/// An event out of which every known secret has been taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published(Event);
+
+impl Published {
+    /// For `engine::redact` alone, and for tests of the report forms.
+    pub(in crate::engine) fn new(event: Event) -> Self {
+        Self(event)
+    }
+
+    /// An event read back from what was published before.
+    pub fn read(line: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(line).map(Self)
+    }
+
+    pub fn get(&self) -> &Event {
+        &self.0
+    }
+}

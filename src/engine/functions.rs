@@ -1,0 +1,132 @@
+//! The functions of `stdlib/core.runbook` and `stdlib/time.runbook`: computed from their arguments alone.
+//!
+//! What can't be converted is unknown, with the reason; of a secret the reason does not tell the text.
+
+use jiff::Timestamp;
+
+use crate::syntax::literal;
+use crate::value::display::quoted;
+use crate::value::{Answer, Number, UnknownCause, Value};
+
+/// Every function that there is, by its full name. A test holds this list against the stdlib's declarations.
+pub const NATIVES: &[&str] = &[
+    "number",
+    "json",
+    "trim",
+    "split",
+    "lines",
+    "duration",
+    "size",
+    "timestamp",
+    "lower",
+    "upper",
+    "length",
+    "join",
+    "keys",
+    "without_last_newline",
+];
+
+/// Calls a function. `args` are in the order of its declaration, without seals; `secret`: one of them was sealed.
+pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
+    let text = |at: usize| match args.get(at) {
+        Some(Some(Value::Text(text))) => text.to_string(),
+        Some(Some(other)) => other.to_text().map(|text| text.to_string()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let first = || args.first().and_then(Option::as_ref);
+    let invalid = |what: &str| {
+        let shown = if secret { "a secret".to_owned() } else { short(&text(0)) };
+        Answer::unknown(UnknownCause::Invalid, format!("{shown} is not {what}"))
+    };
+    let known = |value: Option<Value>, what: &str| value.map_or_else(|| invalid(what), Answer::Known);
+    match name {
+        "number" => known(Number::parse(&text(0)).map(Value::Number), "a number"),
+        "duration" => known(literal::duration(text(0).trim()).map(Value::Duration), "a duration such as `1m30s`"),
+        "size" => known(literal::size(text(0).trim()).map(Value::Size), "a size such as `512MiB`"),
+        "timestamp" => known(timestamp(text(0).trim()).map(Value::Time), "a time as RFC 3339 writes it"),
+        "json" => match serde_json::from_str(&text(0)) {
+            Ok(json) => Answer::Known(Value::from_json(json)),
+            Err(_) if secret => invalid("JSON"),
+            Err(error) => Answer::unknown(UnknownCause::Invalid, format!("the text is not JSON: {error}")),
+        },
+        "trim" => Answer::Known(Value::text(text(0).trim())),
+        "lower" => Answer::Known(Value::text(text(0).to_lowercase())),
+        "upper" => Answer::Known(Value::text(text(0).to_uppercase())),
+        "without_last_newline" => Answer::Known(Value::text(without_last_newline(&text(0)))),
+        "lines" => Answer::Known(Value::list(text(0).lines().map(Value::text))),
+        "split" => {
+            let (whole, by) = (text(0), text(1));
+            if by.is_empty() {
+                return Answer::unknown(UnknownCause::Invalid, "a text can't be split by nothing");
+            }
+            Answer::Known(Value::list(whole.split(&by).map(Value::text)))
+        }
+        "join" => match first() {
+            Some(Value::List(items)) => {
+                let parts: Option<Vec<_>> = items.iter().map(|item| item.unsealed().to_text()).collect();
+                known(parts.map(|parts| Value::text(parts.join(&text(1)))), "a list of texts")
+            }
+            _ => invalid("a list"),
+        },
+        "keys" => match first() {
+            Some(Value::Map(map)) => Answer::Known(Value::list(map.entries.keys().cloned().map(Value::Text))),
+            _ => invalid("a map"),
+        },
+        "length" => {
+            let length = match first() {
+                Some(Value::Text(text)) => Some(text.chars().count()),
+                Some(Value::List(items)) => Some(items.len()),
+                Some(Value::Map(map)) => Some(map.entries.len()),
+                _ => None,
+            };
+            known(length.map(|length| Value::Number(Number::Int(length as i64))), "a text, list or map")
+        }
+        other => Answer::unknown(UnknownCause::Invalid, format!("this program has no function `{other}`")),
+    }
+}
+
+/// The text without one line break at its end, as secrets in files are meant.
+pub fn without_last_newline(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
+fn timestamp(text: &str) -> Option<Timestamp> {
+    literal::time(text)
+}
+
+fn short(text: &str) -> String {
+    let head: String = text.chars().take(60).collect();
+    if head.len() < text.len() { format!("{}…", quoted(&head)) } else { quoted(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, text: &str) -> Answer {
+        call(name, &[Some(Value::text(text))], false)
+    }
+
+    #[test]
+    fn conversions_say_what_they_can_not_read() {
+        assert_eq!(of("number", " 42\n"), Answer::Known(Value::Number(Number::Int(42))));
+        let Answer::Unknown(unknown) = of("number", "abc") else { panic!("known") };
+        assert_eq!(&*unknown.reason, "\"abc\" is not a number");
+        let Answer::Unknown(unknown) = call("number", &[Some(Value::text("abc"))], true) else { panic!("known") };
+        assert!(!unknown.reason.contains("abc"));
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_told_by_a_json_error() {
+        let Answer::Unknown(unknown) = call("json", &[Some(Value::text("{hunter2"))], true) else { panic!("known") };
+        assert!(!unknown.reason.contains("hunter2"));
+    }
+
+    #[test]
+    fn one_line_break_at_the_end_goes() {
+        assert_eq!(without_last_newline("a\r\n"), "a");
+        assert_eq!(without_last_newline("a\n\n"), "a\n");
+        assert_eq!(without_last_newline("a"), "a");
+    }
+}

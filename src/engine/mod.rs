@@ -1,0 +1,35 @@
+//! Carrying programs out: the one evaluator that `exec` and `dry-run` share, the life of a step, the events.
+//!
+//! In: a checked [`Program`](crate::check::program::Program) and a world behind the traits of [`world`]. Out: events, and
+//! nothing else: the engine prints nothing and writes nothing.
+
+pub mod cancel;
+pub mod dry_run;
+pub mod event;
+pub mod exec;
+pub mod functions;
+pub mod options;
+pub mod redact;
+pub mod shell_command;
+pub mod world;
+
+mod action;
+mod ask;
+mod compute;
+mod core;
+mod describe;
+mod diff;
+mod emit;
+mod eval;
+mod facts;
+mod finding;
+mod group;
+mod scope;
+mod start;
+mod stop;
+
+pub use cancel::Cancel;
+pub use dry_run::{ReadOnly, dry_run};
+pub use exec::{Ended, Real, exec};
+pub use options::Options;
+pub use redact::Redactor;

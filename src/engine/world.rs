@@ -1,0 +1,206 @@
+//! The world as the engine sees it: three traits, one for each effect.
+//!
+//! A dry run is given [`Look`] and [`Vouch`] only: it holds nothing that could act, so a dry run that acts does not
+//! compile. In: [`Request`]s. Out: [`Answer`]s and [`Outcome`]s. `world` fills these traits with the real backends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::check::program::Native;
+use crate::value::{Answer, Map, Number, Record, Value};
+
+/// Looks at the world; can't change it.
+pub trait Look: Send + Sync {
+    /// Answers within the request's limit; dropping the future ends the question. Never panics, whatever is answered.
+    fn look(&self, request: Request) -> BoxFuture<'static, Answer>;
+}
+
+/// Runs foreign code that its author says only reads.
+pub trait Vouch: Send + Sync {
+    fn ask(&self, request: Request, trust: Trust) -> BoxFuture<'static, (Answer, Confinement)>;
+}
+
+/// Changes the world.
+pub trait Act: Send + Sync {
+    /// Carries an action out. When `cancel` fires (a deadline, an interrupt, a stop condition), what was started is
+    /// ended, wholly, before this returns.
+    fn act(&self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> BoxFuture<'static, Outcome>;
+}
+
+/// Takes what an action prints while it runs. Bytes as they come: any, of any size.
+pub trait Output: Send + Sync {
+    fn chunk(&self, stream: Stream, bytes: &[u8]);
+}
+
+/// The time. Waiting is tokio's, whose clock tests can hold; this tells what the calendar says.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// The calendar time at which the run began, moved on by tokio's clock: virtual when that is.
+pub struct RunClock {
+    began: Timestamp,
+    since: tokio::time::Instant,
+}
+
+impl RunClock {
+    pub fn start() -> Self {
+        Self { began: Timestamp::now(), since: tokio::time::Instant::now() }
+    }
+}
+
+impl Clock for RunClock {
+    fn now(&self) -> Timestamp {
+        SignedDuration::try_from(self.since.elapsed())
+            .ok()
+            .and_then(|elapsed| self.began.checked_add(elapsed).ok())
+            .unwrap_or(self.began)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// Whether a vouched probe may run where no sandbox confines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// In a dry run: only what a sandbox confines.
+    Sandboxed,
+    /// In `exec`, or with `--trust-probes`: in the sandbox where there is one, else on its author's word.
+    AuthorsWord,
+}
+
+/// How a vouched probe was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confinement {
+    /// In the kernel's sandbox.
+    Sandbox,
+    /// On its author's word.
+    Trusted,
+    /// It was not asked.
+    NotAsked,
+}
+
+/// A native with its arguments.
+#[derive(Clone)]
+pub struct Request {
+    pub native: Arc<Native>,
+    /// By parameter name; those left out have their default, or are missing where they have none. Paths are absolute.
+    pub args: Vec<(Arc<str>, ArgValue)>,
+    /// Which fields of the result will be looked at; `None`: any may be. What is costly and not wanted may be left out.
+    pub wants: Option<Arc<[Arc<str>]>>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// The folder that commands run in where nothing else is said.
+    pub root: Arc<Path>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArgValue {
+    Value(Value),
+    Shell(ShellCommand),
+}
+
+/// A shell command whose values come to it by the environment: text that came from a value is never source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShellCommand {
+    /// The text for `sh -c`, which refers to the variables.
+    pub source: String,
+    /// The variables that the text refers to.
+    pub env: Vec<(String, Value)>,
+}
+
+/// What an action came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What it answered, also where it failed: a record, as declared.
+    pub result: Answer,
+    /// Why it failed, as a sentence without a full stop: "ended with status 3", "no answer within 10s".
+    pub failure: Option<String>,
+}
+
+impl Request {
+    pub fn arg(&self, name: &str) -> Option<&ArgValue> {
+        self.args.iter().find(|(param, _)| &**param == name).map(|(_, value)| value)
+    }
+
+    /// The value of an argument, a secret still sealed.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        match self.arg(name)? {
+            ArgValue::Value(value) => Some(value),
+            ArgValue::Shell(_) => None,
+        }
+    }
+
+    pub fn shell(&self, name: &str) -> Option<&ShellCommand> {
+        match self.arg(name)? {
+            ArgValue::Shell(command) => Some(command),
+            ArgValue::Value(_) => None,
+        }
+    }
+
+    /// A text argument; a secret's own value, since the backends are where secrets are used.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.value(name)?.unsealed() {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        match self.value(name)?.unsealed() {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn number(&self, name: &str) -> Option<Number> {
+        match self.value(name)?.unsealed() {
+            Value::Number(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        match self.value(name)?.unsealed() {
+            Value::Duration(value) => Duration::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
+    pub fn list(&self, name: &str) -> Option<&[Value]> {
+        match self.value(name)?.unsealed() {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub fn map(&self, name: &str) -> Option<&Map> {
+        match self.value(name)?.unsealed() {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    pub fn record(&self, name: &str) -> Option<&Record> {
+        match self.value(name)?.unsealed() {
+            Value::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Whether this field of the result may be looked at.
+    pub fn wants(&self, field: &str) -> bool {
+        self.wants.as_ref().is_none_or(|fields| fields.iter().any(|wanted| &**wanted == field))
+    }
+}

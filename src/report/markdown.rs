@@ -1,0 +1,171 @@
+//! A run or a dry run as a comment on a pull request: the sum first, then each step. Told when it is over.
+
+use std::io::Write;
+
+use crate::engine::event::{Body, DiffSign, Event, ExpectResult, Mode, Published, Sink, State, StepOutcome, Verdict};
+
+use super::safe::safe;
+use super::text::time;
+
+/// Gathers the events, and writes it all at the end.
+pub struct Markdown<W> {
+    out: W,
+    title: String,
+    mode: Mode,
+    steps: String,
+}
+
+impl<W: Write + Send> Markdown<W> {
+    pub fn new(out: W) -> Self {
+        Self { out, title: String::new(), mode: Mode::Exec, steps: String::new() }
+    }
+
+    fn expect(&mut self, event: &Event, result: &ExpectResult) {
+        let dry = self.mode == Mode::DryRun;
+        let word = match (result.state, dry) {
+            (State::Holds, true) => "✅ holds now",
+            (State::Holds, false) => "✅",
+            (State::Differs, true) => "❌ **differs now**",
+            (State::Differs, false) => "❌",
+            (State::Unknown, _) => "❔ **unknown**",
+        };
+        let as_of_now =
+            result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
+        let line = event.place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", code(&result.text)));
+        match result.state {
+            State::Holds => {}
+            State::Unknown => {
+                let reason = result.reason.as_deref().unwrap_or(&result.actual);
+                self.steps.push_str(&format!("  {}\n", escaped(reason)));
+            }
+            State::Differs => {
+                let mut lines = Vec::new();
+                if result.diff.is_empty() {
+                    lines.push(format!("- {}", safe(&result.expected)));
+                    lines.push(format!("+ {}", safe(&result.actual)));
+                }
+                for line in &result.diff {
+                    let sign = match line.sign {
+                        DiffSign::Expected => "-",
+                        DiffSign::Actual => "+",
+                        DiffSign::Both => " ",
+                        DiffSign::Skip => "@@",
+                    };
+                    lines.push(format!("{sign} {}", safe(&line.text)));
+                }
+                self.steps.push_str(&fenced("diff", &lines.join("\n"), "  "));
+            }
+        }
+        if let Some(message) = &result.message {
+            self.steps.push_str(&format!("  {}\n", escaped(message)));
+        }
+    }
+
+    fn finish(&mut self, event: &Event) {
+        let mut head = format!("## {}\n\n", escaped(&self.title));
+        match &event.body {
+            Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, partial, elapsed } => {
+                let word = if *verdict == Verdict::Go { "✅ **GO**" } else { "❌ **NO-GO**" };
+                head.push_str(&format!(
+                    "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown; {}\n\n",
+                    steps.passed, steps.recovered, steps.failed, steps.skipped, expects.held, expects.differed,
+                    expects.unknown, time(*elapsed)
+                ));
+                for (list, mark) in [(reasons, "❌"), (recovered, "↻ recovered"), (warnings, "⚠️")] {
+                    for told in list {
+                        head.push_str(&format!("- {mark} {}\n", escaped(told)));
+                    }
+                }
+                head.extend(partial.iter().map(|partial| format!("- partial: {}\n", escaped(partial))));
+            }
+            Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, .. } => {
+                head.push_str(&format!(
+                    "Dry run, nothing was changed: **{actions}** actions would be run ({possible} possibly); expects: \
+                     **{}** hold now, **{}** differ now, **{}** unknown ({as_of_now} as of now); {probes} probes.\n\n",
+                    expects.holds, expects.differs, expects.unknown
+                ));
+                head.extend(partial.iter().map(|partial| format!("- partial: {}\n", escaped(partial))));
+            }
+            _ => return,
+        }
+        let _ = write!(self.out, "{head}{}", self.steps);
+        let _ = self.out.flush();
+    }
+}
+
+impl<W: Write + Send> Sink for Markdown<W> {
+    fn take(&mut self, event: &Published) {
+        let event = event.get();
+        let possible = event.place.possible.as_deref().map(|why| format!(" — _{}_", escaped(why))).unwrap_or_default();
+        match &event.body {
+            Body::RunStarted { runbook, mode, .. } => {
+                self.title = runbook.clone();
+                self.mode = *mode;
+            }
+            Body::StepStarted { title, attempt } => {
+                let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+                let name = event.place.step.as_deref().unwrap_or_default();
+                self.steps.push_str(&format!("\n### {} {}{again}\n\n", code(name), escaped(title)));
+            }
+            Body::StepEnded { outcome: StepOutcome::Skipped, reason, .. } => {
+                let name = event.place.step.as_deref().unwrap_or_default();
+                let reason = reason.as_deref().unwrap_or_default();
+                self.steps.push_str(&format!("\n### {} skipped\n\n{}\n", code(name), escaped(reason)));
+            }
+            Body::ActionPlanned { action, .. } => {
+                self.steps.push_str(&format!("- ▷ would run {}{possible}\n", code(action)));
+            }
+            Body::ActionEnded { action, error, elapsed, .. } => {
+                let mark = if error.is_some() { "❌" } else { "▷" };
+                let error = error.as_deref().map(|error| format!(": {}", escaped(error))).unwrap_or_default();
+                self.steps.push_str(&format!("- {mark} ran {} in {}{error}\n", code(action), time(*elapsed)));
+            }
+            Body::ActionSkipped { action, .. } => self.steps.push_str(&format!("- not needed: {}\n", code(action))),
+            Body::Shown { text, value } => {
+                self.steps.push_str(&format!("- {}\n", code(text)));
+                let value: Vec<String> = value.lines().take(200).map(safe).collect();
+                self.steps.push_str(&fenced("", &value.join("\n"), "  "));
+            }
+            Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
+            Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
+            Body::ExpectEnded(result) => self.expect(event, result),
+            Body::Verdict { .. } | Body::Summary { .. } => self.finish(event),
+            _ => {}
+        }
+    }
+}
+
+/// Text that Markdown takes as text.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in safe(text).chars() {
+        if "\\`*_{}[]<>#|~!@&".contains(char) {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out
+}
+
+/// Code in a line, in more backticks than it holds.
+fn code(text: &str) -> String {
+    let text = safe(text);
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{ticks}{pad}{text}{pad}{ticks}")
+}
+
+fn fenced(language: &str, text: &str, indent: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    let mut out = format!("{indent}{fence}{language}\n");
+    for line in text.lines() {
+        out.push_str(&format!("{indent}{line}\n"));
+    }
+    out.push_str(&format!("{indent}{fence}\n"));
+    out
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
+}

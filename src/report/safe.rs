@@ -1,0 +1,41 @@
+//! Making foreign text harmless: what a server or command sends can't steer a terminal, nor mislead a reader.
+
+/// Control characters and those that reorder text become visible; a tab becomes blanks.
+pub fn safe(text: &str) -> String {
+    if text.chars().all(|char| !harmful(char)) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\t' => out.push_str("    "),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\u{1b}' => out.push('␛'),
+            '\u{7f}' => out.push('␡'),
+            char if (char as u32) < 0x20 => out.push(char::from_u32(0x2400 + char as u32).unwrap_or('�')),
+            char if harmful(char) => out.push_str(&format!("\\u{{{:x}}}", char as u32)),
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+fn harmful(char: char) -> bool {
+    char.is_control()
+        // Bidirectional marks and overrides (Unicode 15, UAX #9), and characters without width.
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+        || matches!(char, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(safe("\u{1b}[2J\u{7}a\tb"), "␛[2J␇a    b");
+        assert_eq!(safe("\u{202e}gpj"), "\\u{202e}gpj");
+        assert_eq!(safe("plain ‹text› ✓"), "plain ‹text› ✓");
+    }
+}

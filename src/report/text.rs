@@ -1,0 +1,458 @@
+//! A run as a person reads it: plain lines, in colour where that is wanted; on a terminal a line at the bottom tells what
+//! is being asked. What a server or command says is made harmless first.
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::engine::event::{
+    Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Seconds, Sink, State, StepOutcome,
+    Verdict,
+};
+use crate::engine::world::Stream;
+
+use super::safe::safe;
+use super::style::Paint;
+
+/// What a text form is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    pub colour: bool,
+    /// There is a terminal: a line at the bottom may be rewritten.
+    pub live: bool,
+    /// How wide that terminal is.
+    pub width: usize,
+    /// Only the end is told.
+    pub quiet: bool,
+    /// Bindings, conditions and probes are told, too.
+    pub verbose: bool,
+}
+
+/// Writes the course of a run to `progress`, and its result to `result`.
+pub struct Text<P, R> {
+    progress: P,
+    result: R,
+    settings: Settings,
+    paint: Paint,
+    mode: Mode,
+    shown_live: bool,
+    last_possible: Option<String>,
+    last_part: Option<Part>,
+    probes: Vec<String>,
+}
+
+impl<P: Write + Send, R: Write + Send> Text<P, R> {
+    pub fn new(progress: P, result: R, settings: Settings) -> Self {
+        Self {
+            progress,
+            result,
+            settings,
+            paint: Paint { on: settings.colour },
+            mode: Mode::Exec,
+            shown_live: false,
+            last_possible: None,
+            last_part: None,
+            probes: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.clear();
+        let out: &mut dyn Write = match self.mode {
+            Mode::Exec => &mut self.progress,
+            // The plan is the result.
+            Mode::DryRun => &mut self.result,
+        };
+        if !(self.settings.quiet && self.mode == Mode::Exec) {
+            let _ = writeln!(out, "{text}");
+            let _ = out.flush();
+        }
+    }
+
+    fn end(&mut self, text: &str) {
+        self.clear();
+        let _ = writeln!(self.result, "{text}");
+        let _ = self.result.flush();
+    }
+
+    fn clear(&mut self) {
+        if self.shown_live {
+            let _ = write!(self.progress, "\r\x1b[K");
+            self.shown_live = false;
+        }
+    }
+
+    fn live(&mut self, text: &str) {
+        if !self.settings.live || self.settings.quiet {
+            return;
+        }
+        self.clear();
+        let mut width = 0;
+        let most = self.settings.width.saturating_sub(1);
+        let cut: String = text
+            .chars()
+            .take_while(|char| {
+                width += unicode_width::UnicodeWidthChar::width(*char).unwrap_or(0);
+                width <= most
+            })
+            .collect();
+        let painted = self.paint.dim(&cut);
+        let _ = write!(self.progress, "{painted}");
+        let _ = self.progress.flush();
+        self.shown_live = true;
+    }
+
+    /// Tells where the next lines belong, where that changes: a handler, `finally`, a branch that may be taken.
+    fn belongs(&mut self, place: &Place) {
+        if self.last_part != place.part {
+            self.last_part = place.part;
+            match place.part {
+                Some(Part::Finally) => self.line(&self.paint.dim("  finally")),
+                Some(Part::OnFailure) if self.mode == Mode::DryRun => self.line(&self.paint.dim("  on-failure")),
+                _ => {}
+            }
+        }
+        if self.last_possible != place.possible {
+            self.last_possible = place.possible.clone();
+            if let Some(possible) = &place.possible {
+                let text = format!("  ? {}", safe(possible));
+                self.line(&self.paint.doubtful(&text));
+            }
+        }
+    }
+
+    fn started(&mut self, event: &Event) {
+        let Body::RunStarted { mode, runbook, owner, params, partial, hash, .. } = &event.body else { return };
+        self.mode = *mode;
+        let what = match mode {
+            Mode::Exec => "",
+            Mode::DryRun => "  dry run: nothing is changed",
+        };
+        let title = format!("{}{}", self.paint.bold(&safe(runbook)), self.paint.dim(what));
+        self.line(&title);
+        let mut facts = Vec::new();
+        if let Some(file) = &event.place.file {
+            facts.push(format!("{file} {}", &hash[..hash.len().min(12)]));
+        }
+        facts.extend(owner.iter().map(|owner| format!("owner {}", safe(owner))));
+        facts.extend(partial.iter().map(|partial| format!("partial: {partial}")));
+        self.line(&self.paint.dim(&facts.join(" · ")));
+        for param in params {
+            let origin = if param.origin == "default" { String::new() } else { format!("  ({})", safe(&param.origin)) };
+            self.line(&self.paint.dim(&format!("  {} = {}{origin}", param.name, safe(&param.value))));
+        }
+    }
+
+    fn expect(&mut self, place: &Place, result: &ExpectResult) {
+        let dry = self.mode == Mode::DryRun;
+        let line = place.line.unwrap_or_default();
+        let told = safe(&result.text);
+        let name = place
+            .expect
+            .as_deref()
+            .filter(|_| result.named)
+            .map(|id| format!("{}: ", safe(id.split_once('.').map_or(id, |(_, name)| name))))
+            .unwrap_or_default();
+        let subject = place
+            .expect
+            .as_deref()
+            .filter(|id| !result.named && id.contains('['))
+            .and_then(|id| Some(format!(" {}", safe(&id[id.find('[')?..=id.rfind(']')?]))))
+            .unwrap_or_default();
+        let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
+            let times = if result.attempts > 1 { format!("asked {} times, ", result.attempts) } else { String::new() };
+            self.paint.dim(&format!("  {times}{}", time(result.elapsed)))
+        } else {
+            String::new()
+        };
+        let as_of_now = result
+            .as_of_now
+            .as_deref()
+            .map(|why| self.paint.doubtful(&format!("  as of now; {why}")))
+            .unwrap_or_default();
+        match result.state {
+            State::Holds => {
+                let now = if dry { self.paint.dim("holds now  ") } else { String::new() };
+                self.line(&format!("  {} {now}{name}{told}{subject}{asked}{as_of_now}", self.paint.good("✓")));
+            }
+            State::Differs | State::Unknown => {
+                let unknown = result.state == State::Unknown;
+                let mark = match (unknown, result.warn) {
+                    (_, true) => self.paint.doubtful("!"),
+                    (true, _) => self.paint.doubtful("?"),
+                    (false, _) => self.paint.bad("✗"),
+                };
+                let now = match (dry, unknown) {
+                    (true, true) => self.paint.doubtful("unknown    "),
+                    (true, false) => self.paint.bad("differs now "),
+                    _ => String::new(),
+                };
+                self.line(&format!(
+                    "  {mark} {now}{}{subject}{asked}{as_of_now}",
+                    self.paint.bold(&format!("{name}{told}"))
+                ));
+                let label = |label: &str| self.paint.dim(&format!("      {label:<9}"));
+                let mut lines = Vec::new();
+                if unknown {
+                    lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
+                    let reason = result.reason.as_deref().unwrap_or(&result.actual);
+                    lines.push(format!("{}{}", label("unknown"), self.paint.doubtful(&safe(reason))));
+                } else if result.diff.is_empty() {
+                    lines.push(format!("{}{}", label("expected"), self.paint.good(&safe(&result.expected))));
+                    lines.push(format!("{}{}", label("found"), self.paint.bad(&safe(&result.actual))));
+                } else {
+                    lines.push(self.paint.dim("      - expected   + found"));
+                    for line in &result.diff {
+                        let text = safe(&line.text);
+                        lines.push(match line.sign {
+                            DiffSign::Expected => self.paint.good(&format!("      - {text}")),
+                            DiffSign::Actual => self.paint.bad(&format!("      + {text}")),
+                            DiffSign::Both => self.paint.dim(&format!("        {text}")),
+                            DiffSign::Skip => self.paint.dim(&format!("      … {text}")),
+                        });
+                    }
+                }
+                if let (false, Some(reason)) = (unknown, &result.reason) {
+                    lines.push(format!("{}{}", label("because"), safe(reason)));
+                }
+                if let Some(message) = &result.message {
+                    lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
+                }
+                if let Some(file) = &place.file {
+                    lines.push(format!("{}{file}:{line}", label("at")));
+                }
+                for line in lines {
+                    self.line(&line);
+                }
+            }
+        }
+    }
+
+    fn verdict(&mut self, event: &Event) {
+        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, partial, elapsed } = &event.body
+        else {
+            return;
+        };
+        if !self.settings.quiet {
+            self.line("");
+        }
+        let word = match verdict {
+            Verdict::Go => self.paint.good_block(" GO "),
+            Verdict::NoGo => self.paint.bad_block(" NO-GO "),
+        };
+        let mut counts = vec![format!("{} passed", steps.passed)];
+        for (count, what) in [(steps.recovered, "recovered"), (steps.failed, "failed"), (steps.skipped, "skipped")] {
+            if count > 0 {
+                counts.push(format!("{count} {what}"));
+            }
+        }
+        let mut asked = vec![format!("{} held", expects.held)];
+        for (count, what) in [(expects.differed, "differed"), (expects.unknown, "unknown")] {
+            if count > 0 {
+                asked.push(format!("{count} {what}"));
+            }
+        }
+        let partial = partial.as_ref().map(|partial| format!(" · partial: {partial}")).unwrap_or_default();
+        let facts =
+            format!("steps: {} · expects: {} · {}{partial}", counts.join(", "), asked.join(", "), time(*elapsed));
+        self.end(&format!("{word}  {}", self.paint.dim(&facts)));
+        for reason in reasons {
+            self.end(&format!("  {} {}", self.paint.bad("✗"), safe(reason)));
+        }
+        for told in recovered {
+            self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(told)));
+        }
+        for warning in warnings {
+            self.end(&format!("  {} warning {}", self.paint.doubtful("!"), safe(warning)));
+        }
+    }
+
+    fn summary(&mut self, event: &Event) {
+        let Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, elapsed } = &event.body
+        else {
+            return;
+        };
+        self.line("");
+        let possible = if *possible > 0 { format!(" ({possible} of them only possibly)") } else { String::new() };
+        let what = if *actions == 1 { "action" } else { "actions" };
+        self.end(&format!("{} {actions} {what} would be run{possible}", self.paint.action("▷")));
+        let part = |count: u32, what: &str, paint: fn(Paint, &str) -> String| {
+            let text = format!("{count} {what}");
+            if count > 0 { paint(self.paint, &text) } else { self.paint.dim(&text) }
+        };
+        let text = format!(
+            "  {}, {}, {}",
+            part(expects.holds, "hold now", Paint::good),
+            part(expects.differs, "differ now", Paint::bad),
+            part(expects.unknown, "unknown", Paint::doubtful)
+        );
+        self.end(&text);
+        if *as_of_now > 0 {
+            let text = format!("  {as_of_now} of these are as of now: an action before them may change what they ask");
+            self.end(&self.paint.doubtful(&text));
+        }
+        if let Some(partial) = partial {
+            self.end(&self.paint.doubtful(&format!("  partial: {partial}")));
+        }
+        let text = format!(
+            "  {probes} probe{} made, nothing changed · {}",
+            if *probes == 1 { "" } else { "s" },
+            time(*elapsed)
+        );
+        self.end(&self.paint.dim(&text));
+        if self.settings.verbose {
+            for probe in std::mem::take(&mut self.probes) {
+                self.end(&self.paint.dim(&format!("    {probe}")));
+            }
+        }
+    }
+}
+
+/// `1.2s`, `35ms`, `2m05s`: short, for people.
+pub fn time(seconds: Seconds) -> String {
+    let duration = seconds.duration();
+    if duration < Duration::from_secs(1) {
+        return format!("{}ms", duration.as_millis());
+    }
+    if duration < Duration::from_secs(60) {
+        return format!("{:.1}s", duration.as_secs_f64());
+    }
+    format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60)
+}
+
+impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
+    fn take(&mut self, event: &Published) {
+        let event = event.get();
+        let place = &event.place;
+        match &event.body {
+            Body::RunStarted { .. } => self.started(event),
+            Body::StepStarted { title, attempt } => {
+                self.last_part = None;
+                self.last_possible = None;
+                let again =
+                    if *attempt > 1 { self.paint.doubtful(&format!("  attempt {attempt}")) } else { String::new() };
+                let name = place.step.as_deref().unwrap_or_default();
+                self.line("");
+                let title = if title == name { String::new() } else { format!("  {}", safe(title)) };
+                self.line(&format!("{} {}{title}{again}", self.paint.action("▶"), self.paint.bold(name)));
+            }
+            Body::StepEnded { outcome, reason, elapsed, .. } => {
+                let name = place.step.as_deref().unwrap_or_default();
+                let reason = reason.as_deref().map(|reason| format!("  {}", safe(reason))).unwrap_or_default();
+                match outcome {
+                    StepOutcome::Skipped => {
+                        self.line("");
+                        self.line(&self.paint.dim(&format!("– {name}  skipped:{reason}")));
+                    }
+                    StepOutcome::Failed => {
+                        let text = format!("✗ {name} failed  {}", time(*elapsed));
+                        self.line(&self.paint.bad(&text));
+                    }
+                    StepOutcome::Recovered => {
+                        let text = format!("↻ {name} recovered  {}", time(*elapsed));
+                        self.line(&self.paint.doubtful(&text));
+                    }
+                    StepOutcome::Passed | StepOutcome::Planned if !reason.is_empty() => {
+                        self.line(&self.paint.dim(&format!(" {reason}")));
+                    }
+                    _ => {}
+                }
+            }
+            Body::Bound { name, value } if self.settings.verbose => {
+                self.belongs(place);
+                self.line(&self.paint.dim(&format!("  {name} = {}", safe(value))));
+            }
+            Body::Condition { text, value } if self.settings.verbose || value.starts_with("unknown") => {
+                self.belongs(place);
+                self.line(&self.paint.dim(&format!("  {} is {}", safe(text), safe(value))));
+            }
+            Body::Shown { text, value } => {
+                self.belongs(place);
+                self.line(&format!("  {} {}", self.paint.dim("·"), self.paint.dim(&safe(text))));
+                for line in value.lines().take(200) {
+                    self.line(&format!("    {} {}", self.paint.dim("│"), safe(line)));
+                }
+            }
+            Body::Probed { call, confinement, elapsed, .. } => {
+                let held = match confinement {
+                    Some(crate::engine::world::Confinement::Sandbox) => "  in the sandbox",
+                    Some(crate::engine::world::Confinement::Trusted) => "  on its author's word",
+                    Some(crate::engine::world::Confinement::NotAsked) => "  not made",
+                    None => "",
+                };
+                self.probes.push(format!("{}{held}  {}", safe(call), time(*elapsed)));
+            }
+            Body::ActionStarted { action, .. } => {
+                self.belongs(place);
+                for (at, line) in action.lines().enumerate() {
+                    let mark = if at == 0 { "$" } else { " " };
+                    self.line(&format!("  {} {}", self.paint.action(mark), safe(line)));
+                }
+            }
+            Body::Output { stream, text } => {
+                let bar = if *stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
+                self.line(&format!("    {bar} {}", self.paint.dim(&safe(text))));
+            }
+            Body::ActionEnded { error, elapsed, .. } => match error {
+                Some(error) => {
+                    let text = format!("    ✗ {}  {}", safe(error), time(*elapsed));
+                    self.line(&self.paint.bad(&text));
+                }
+                None if elapsed.0 >= 1.0 => self.line(&self.paint.dim(&format!("    {}", time(*elapsed)))),
+                None => {}
+            },
+            Body::ActionPlanned { action, changes } => {
+                self.belongs(place);
+                let changes = match changes {
+                    Changes::Everything => String::new(),
+                    Changes::Keys(keys) if keys.is_empty() => "  changes nothing".to_owned(),
+                    Changes::Keys(keys) => format!("  changes {}", keys.join(", ")),
+                };
+                for (at, line) in action.lines().enumerate() {
+                    let mark = if at == 0 { "would run $" } else { "           " };
+                    let changes = if at == 0 { self.paint.dim(&safe(&changes)) } else { String::new() };
+                    self.line(&format!("  {} {}{changes}", self.paint.action(mark), safe(line)));
+                }
+            }
+            Body::ActionSkipped { action, .. } => {
+                self.belongs(place);
+                self.line(&self.paint.dim(&format!("  – not needed: {}", safe(action))));
+            }
+            Body::ExpectStarted { text, within, .. } => {
+                if within.is_some() {
+                    self.live(&format!("  … {}", safe(text)));
+                }
+            }
+            Body::ExpectAsked { attempt, actual, remaining, .. } => {
+                let id = place.expect.as_deref().unwrap_or_default();
+                let text =
+                    format!("  … {} · asked {attempt}× · {} left · found {}", safe(id), time(*remaining), safe(actual));
+                self.live(&text);
+            }
+            Body::ExpectEnded(result) => {
+                self.belongs(place);
+                self.expect(place, result);
+            }
+            Body::HandlerStarted { .. } => {
+                self.last_part = place.part;
+                self.line(&self.paint.doubtful("  ↳ on-failure"));
+            }
+            Body::Retrying { attempt, of, after } => {
+                let after = if after.0 > 0.0 { format!(", after {}", time(*after)) } else { String::new() };
+                self.line(&self.paint.doubtful(&format!("  ↻ retry {attempt} of {of}{after}")));
+            }
+            Body::AskingAgain => self.line(&self.paint.doubtful("  ↻ asking again what failed")),
+            Body::StopHeld { reason, text, actual, .. } => {
+                self.line("");
+                self.line(&self.paint.bad(&format!("■ stop: {}", safe(reason))));
+                self.line(&self.paint.dim(&format!("      {} · {}", safe(text), safe(actual))));
+            }
+            Body::Cancelled { reason } => {
+                let text = format!("■ {}: finishing what has to be", safe(reason));
+                self.line(&self.paint.doubtful(&text));
+            }
+            Body::Verdict { .. } => self.verdict(event),
+            Body::Summary { .. } => self.summary(event),
+            Body::Bound { .. } | Body::Condition { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Statements and blocks.
+
+use pest::iterators::Pair;
+
+use crate::diagnostic::Span;
+use crate::syntax::parser::Rule;
+use crate::syntax::tree::{
+    Binding, Block, Expect, Expr, ExprKind, For, If, Name, Otherwise, Run, RunModifier, RunModifierKind, RunTarget,
+    Stmt, StmtKind, StringLit,
+};
+
+use super::Lowering;
+
+impl Lowering<'_> {
+    pub(super) fn block(&mut self, pair: Pair<'_, Rule>) -> Block {
+        let span = self.span(&pair);
+        let mut stmts = Vec::new();
+        for pair in pair.into_inner() {
+            match pair.as_rule() {
+                Rule::open_brace | Rule::close_brace => {}
+                Rule::bad_line => {
+                    let span = self.span(&pair);
+                    self.bad(&pair, Rule::one_stmt);
+                    stmts.push(Stmt { kind: StmtKind::Bad, span });
+                }
+                _ => stmts.push(self.stmt(pair)),
+            }
+        }
+        Block { stmts, span }
+    }
+
+    fn stmt(&mut self, pair: Pair<'_, Rule>) -> Stmt {
+        let span = self.span(&pair);
+        let kind = match pair.as_rule() {
+            Rule::run => StmtKind::Run { bind: None, run: self.run(pair) },
+            Rule::let_stmt => self.let_stmt(pair, span),
+            Rule::secret_stmt => StmtKind::Secret(self.binding(pair)),
+            Rule::show => {
+                let exprs: Vec<_> = pair.into_inner().filter(|pair| pair.as_rule() == Rule::expr).collect();
+                StmtKind::Show(exprs.into_iter().map(|pair| self.expr(pair)).collect())
+            }
+            Rule::expect => StmtKind::Expect(Box::new(self.expect(pair))),
+            Rule::for_stmt => StmtKind::For(Box::new(self.for_stmt(pair, span))),
+            Rule::if_stmt => self.if_stmt(pair),
+            Rule::on_failure => StmtKind::OnFailure(self.only_block(pair)),
+            Rule::finally => StmtKind::Finally(self.only_block(pair)),
+            Rule::stop_stmt => {
+                let why = pair.into_inner().next();
+                StmtKind::Stop(why.map(|pair| self.string(pair)))
+            }
+            Rule::retry => {
+                let mut exprs = pair.into_inner().filter(|pair| pair.as_rule() == Rule::expr);
+                let times = exprs.next();
+                let after = exprs.next();
+                StmtKind::Retry { times: self.expr_or_bad(times, span), after: after.map(|pair| self.expr(pair)) }
+            }
+            Rule::unbuilt_stmt => {
+                if let Some(word) = pair.into_inner().next() {
+                    let span = self.span(&word);
+                    self.unbuilt(span, word.as_str());
+                }
+                StmtKind::Bad
+            }
+            _ => StmtKind::Bad,
+        };
+        Stmt { kind, span }
+    }
+
+    fn only_block(&mut self, pair: Pair<'_, Rule>) -> Block {
+        let block = pair.into_inner().find(|pair| pair.as_rule() == Rule::block);
+        block.map(|pair| self.block(pair)).unwrap_or_default()
+    }
+
+    /// `name = value` behind a keyword.
+    pub(super) fn binding(&mut self, pair: Pair<'_, Rule>) -> Binding {
+        let span = self.span(&pair);
+        let mut name = Name { text: "".into(), span };
+        let mut value = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name | Rule::entry_name => name = self.name(&part),
+                Rule::expr => value = Some(self.expr(part)),
+                _ => {}
+            }
+        }
+        Binding { name, value: value.unwrap_or(Expr { kind: ExprKind::Bad, span }), span }
+    }
+
+    fn let_stmt(&mut self, pair: Pair<'_, Rule>, span: Span) -> StmtKind {
+        let mut name = None;
+        for part in pair.clone().into_inner() {
+            match part.as_rule() {
+                Rule::name => name = Some(self.name(&part)),
+                Rule::run => return StmtKind::Run { bind: name, run: self.run(part) },
+                _ => {}
+            }
+        }
+        let _ = span;
+        StmtKind::Let(self.binding(pair))
+    }
+
+    fn run(&mut self, pair: Pair<'_, Rule>) -> Run {
+        let span = self.span(&pair);
+        let mut target = RunTarget::Call(Expr { kind: ExprKind::Bad, span });
+        let mut modifiers = Vec::new();
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::run_modifier => modifiers.extend(self.run_modifier(part)),
+                Rule::list => target = RunTarget::Program(self.wides(part), at),
+                Rule::chain => {
+                    let call = self.chain(part);
+                    target = match call.kind {
+                        // A chain that is a string alone is a command, however the grammar came to it.
+                        ExprKind::String(text) => RunTarget::Shell(text),
+                        ExprKind::List(items) => RunTarget::Program(items, at),
+                        kind => RunTarget::Call(Expr { kind, span: call.span }),
+                    };
+                }
+                _ => target = RunTarget::Shell(self.string(part)),
+            }
+        }
+        Run { target, modifiers, span }
+    }
+
+    fn run_modifier(&mut self, pair: Pair<'_, Rule>) -> Option<RunModifier> {
+        let mut parts = pair.into_inner();
+        let word = parts.next()?;
+        let kind = match word.as_str() {
+            "in" => RunModifierKind::In,
+            "env" => RunModifierKind::Env,
+            "stdin" => RunModifierKind::Stdin,
+            "timeout" => RunModifierKind::Timeout,
+            _ => RunModifierKind::Changes,
+        };
+        let keyword = self.span(&word);
+        let value = parts.next();
+        Some(RunModifier { kind, keyword, value: self.expr_or_bad(value, keyword) })
+    }
+
+    fn expect(&mut self, pair: Pair<'_, Rule>) -> Expect {
+        let span = self.span(&pair);
+        let mut expect = Expect {
+            label: None,
+            subject: Expr { kind: ExprKind::Bad, span },
+            within: None,
+            hold: None,
+            every: None,
+            otherwise: None,
+            fields: None,
+            span,
+        };
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::label => expect.label = part.into_inner().next().map(|name| self.name(&name)),
+                Rule::expr => expect.subject = self.expr(part),
+                Rule::within => expect.within = Some(self.modifier(part, at)),
+                Rule::hold => expect.hold = Some(self.modifier(part, at)),
+                Rule::every => expect.every = Some(self.modifier(part, at)),
+                Rule::otherwise => {
+                    let mut otherwise =
+                        Otherwise { warn: false, message: StringLit { parts: Vec::new(), span: at }, span: at };
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::warn => otherwise.warn = true,
+                            _ => otherwise.message = self.string(part),
+                        }
+                    }
+                    expect.otherwise = Some(otherwise);
+                }
+                Rule::fields => {
+                    let mut fields = Vec::new();
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::expr => fields.push(self.expr(part)),
+                            Rule::bad_line => self.bad(&part, Rule::one_field),
+                            _ => {}
+                        }
+                    }
+                    expect.fields = Some(fields);
+                }
+                _ => {}
+            }
+        }
+        expect
+    }
+
+    pub(super) fn modifier(&mut self, pair: Pair<'_, Rule>, span: Span) -> Expr {
+        let inner = pair.into_inner().next();
+        self.expr_or_bad(inner, span)
+    }
+
+    fn for_stmt(&mut self, pair: Pair<'_, Rule>, span: Span) -> For {
+        let mut each = For { names: Vec::new(), over: Expr { kind: ExprKind::Bad, span }, body: Block::default() };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => each.names.push(self.name(&part)),
+                Rule::expr => each.over = self.expr(part),
+                Rule::block => each.body = self.block(part),
+                _ => {}
+            }
+        }
+        each
+    }
+
+    fn if_stmt(&mut self, pair: Pair<'_, Rule>) -> StmtKind {
+        let mut branches = Vec::new();
+        let mut otherwise = None;
+        let mut condition = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr => condition = Some(self.expr(part)),
+                _ => {
+                    let block = self.block(part);
+                    match condition.take() {
+                        Some(condition) => branches.push((condition, block)),
+                        None => otherwise = Some(block),
+                    }
+                }
+            }
+        }
+        StmtKind::If(If { branches, otherwise })
+    }
+}

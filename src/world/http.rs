@@ -1,0 +1,349 @@
+//! `http`: requests by reqwest, with connections that are kept.
+//!
+//! What a server answers is untrusted: it is read to a limit, by a deadline, and never taken for what it is not.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Response};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::world::{Outcome, Request};
+use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value, display};
+
+/// The largest body that is read.
+const LARGEST: usize = 8 << 20;
+
+/// What sets clients apart: how many redirects they follow, whose certificates they trust besides.
+type Kind = (usize, Option<String>);
+
+/// Clients by what sets them apart. Each keeps its connections.
+#[derive(Clone, Default)]
+pub(super) struct Http {
+    clients: Arc<Mutex<HashMap<Kind, Client>>>,
+}
+
+impl Http {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A request that only looks.
+    pub fn look(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+        let http = self.clone();
+        async move {
+            match http.send(&request).await {
+                Ok(answer) => answer,
+                Err(unknown) => Answer::Unknown(unknown),
+            }
+        }
+    }
+
+    /// A request that changes something.
+    pub fn act(&self, request: Request, cancel: CancellationToken) -> impl Future<Output = Outcome> + Send + 'static {
+        let http = self.clone();
+        async move {
+            let sent = tokio::select! {
+                sent = http.send(&request) => sent,
+                () = cancel.cancelled() => {
+                    let unknown = Unknown::new(UnknownCause::NoAnswer, "it was ended before it was answered");
+                    return Outcome { result: Answer::Unknown(unknown.clone()), failure: Some(unknown.reason.to_string()) };
+                }
+            };
+            match sent {
+                Err(unknown) => {
+                    let failure = Some(unknown.reason.to_string());
+                    Outcome { result: Answer::Unknown(unknown), failure }
+                }
+                Ok(answer) => {
+                    let failure = refused(&request, &answer);
+                    Outcome { result: answer, failure }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, request: &Request) -> Result<Answer, Unknown> {
+        let limit = request.duration("timeout").unwrap_or(request.limit).min(request.limit);
+        let began = Instant::now();
+        let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
+        let text = request.text("url").unwrap_or_default();
+        let url = reqwest::Url::parse(text).map_err(|error| invalid(format!("the URL can't be read: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid(format!(
+                "`{}` is no scheme of HTTP: URLs start with http:// or https://",
+                url.scheme()
+            )));
+        }
+        let place = place(&url);
+        let client = self.client(request).await?;
+        let building = build(&client, request, url)?;
+        match tokio::time::timeout(limit, answered(building, request, began)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(told(&error, &place)),
+            Err(_) => {
+                let limit = display::duration_text(limit.try_into().unwrap_or_default());
+                Err(Unknown::new(UnknownCause::NoAnswer, format!("no answer from {place} within {limit}")))
+            }
+        }
+    }
+
+    async fn client(&self, request: &Request) -> Result<Client, Unknown> {
+        let redirects =
+            request.number("redirects").and_then(Number::as_i64).and_then(|count| usize::try_from(count).ok());
+        let key = (redirects.unwrap_or(0).min(50), request.text("ca").map(str::to_owned));
+        if let Some(client) = self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&key) {
+            return Ok(client.clone());
+        }
+        // ring's ciphers; a second call finds them installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .redirect(if key.0 == 0 {
+                reqwest::redirect::Policy::none()
+            } else {
+                reqwest::redirect::Policy::limited(key.0)
+            })
+            .user_agent(concat!("runbook/", env!("CARGO_PKG_VERSION")))
+            .pool_max_idle_per_host(64)
+            .tls_info(true);
+        if let Some(ca) = &key.1 {
+            let unreadable = |why: String| {
+                Unknown::new(UnknownCause::Unreadable, format!("the certificates of `{ca}` can't be read: {why}"))
+            };
+            let pem = tokio::fs::read(ca).await.map_err(|error| unreadable(error.to_string().to_lowercase()))?;
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it is no PEM".to_owned()))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("no HTTP client could be made: {error}")))?;
+        self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+/// Who is asked, without what a URL may hold beside that: no user, no password, no query.
+fn place(url: &reqwest::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+fn build(client: &Client, request: &Request, mut url: reqwest::Url) -> Result<reqwest::RequestBuilder, Unknown> {
+    let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
+    let texts = |name: &str| -> Vec<(String, String)> {
+        request.map(name).map_or_else(Vec::new, |map| {
+            map.entries
+                .iter()
+                .filter_map(|(key, value)| Some((key.to_string(), value.unsealed().to_text()?.to_string())))
+                .collect()
+        })
+    };
+    let method = match &*request.native.name {
+        "http.head" => Method::HEAD,
+        "http.post" | "http.post_query" => Method::POST,
+        "http.put" => Method::PUT,
+        "http.patch" => Method::PATCH,
+        "http.delete" => Method::DELETE,
+        _ => Method::GET,
+    };
+    let query = texts("query");
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    let mut building = client.request(method, url);
+    let mut headers = HeaderMap::new();
+    for (name, value) in texts("headers") {
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| invalid(format!("the value of the header `{name}` holds characters that a header can't")))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    building = building.headers(headers);
+    if let Some(user) = request.text("user") {
+        building = building.basic_auth(user, request.text("password"));
+    }
+    if let Some(token) = request.text("bearer") {
+        if HeaderValue::from_str(token).is_err() {
+            return Err(invalid("the bearer token holds characters that a header can't".to_owned()));
+        }
+        building = building.bearer_auth(token);
+    }
+    let bodies = ["json", "form", "body"].into_iter().filter(|name| request.value(name).is_some()).count();
+    if bodies > 1 {
+        return Err(invalid("only one of `json`, `form` and `body` can be the body".to_owned()));
+    }
+    if let Some(json) = request.value("json") {
+        let body = serde_json::to_vec(&json.to_json(true)).map_err(|error| invalid(error.to_string()))?;
+        building = building.header("content-type", "application/json").body(body);
+    } else if request.value("form").is_some() {
+        building = building.form(&texts("form"));
+    } else if let Some(body) = request.text("body") {
+        building = building.body(body.to_owned());
+    }
+    Ok(building)
+}
+
+async fn answered(building: reqwest::RequestBuilder, request: &Request, began: Instant) -> reqwest::Result<Answer> {
+    let mut response = building.send().await?;
+    let mut body = Vec::new();
+    let mut whole = true;
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST {
+            whole = false;
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(record(request, &response, body, whole, began.elapsed()))
+}
+
+fn record(request: &Request, response: &Response, body: Vec<u8>, whole: bool, elapsed: Duration) -> Answer {
+    let known = Answer::Known;
+    let mut headers: IndexMap<Arc<str>, Value> = IndexMap::new();
+    for (name, value) in response.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers
+            .entry(name.as_str().into())
+            .and_modify(|before| *before = Value::text(format!("{}, {value}", before.to_text().unwrap_or_default())))
+            .or_insert_with(|| Value::text(value.as_str()));
+    }
+    let mut url = response.url().clone();
+    // Who asked is nobody's business.
+    let _ = url.set_password(None);
+    let _ = url.set_username("");
+    let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
+    let mut fields = vec![
+        ("status", known(Value::Number(Number::Int(i64::from(response.status().as_u16()))))),
+        ("headers", known(Value::Map(Arc::new(Map { entries: headers, ignore_case: true })))),
+        ("time", known(Value::Duration(SignedDuration::try_from(elapsed).unwrap_or_default()))),
+        ("url", known(Value::text(url.as_str()))),
+        ("size", if whole { known(Value::Size(size)) } else { too_large() }),
+        ("certificate_expires", expires(response)),
+    ];
+    if request.wants("text") || request.wants("json") {
+        let text = if whole { String::from_utf8(body) } else { Ok(String::new()) };
+        for field in ["text", "json"].into_iter().filter(|field| request.wants(field)) {
+            let answer = match (&text, field) {
+                _ if !whole => too_large(),
+                (Err(error), "text") => {
+                    let at = error.utf8_error().valid_up_to();
+                    Answer::unknown(UnknownCause::Unreadable, format!("the body is not UTF-8 (at byte {at})"))
+                }
+                (Err(_), _) => Answer::absent("the body is not JSON: it is not UTF-8"),
+                (Ok(text), "text") => known(Value::text(text.as_str())),
+                (Ok(text), _) => match serde_json::from_str(text) {
+                    Ok(json) => known(Value::from_json(json)),
+                    Err(error) => Answer::absent(format!("the body is not JSON: {error}")),
+                },
+            };
+            fields.push((field, answer));
+        }
+    }
+    known(Value::record("http.response", fields))
+}
+
+fn too_large() -> Answer {
+    Answer::unknown(UnknownCause::Unreadable, "the body has more than the 8 MiB that are read")
+}
+
+fn expires(response: &Response) -> Answer {
+    let Some(der) = response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|info| info.peer_certificate())
+    else {
+        return Answer::absent("there was no TLS");
+    };
+    let unreadable = || Answer::unknown(UnknownCause::Unreadable, "the server's certificate can't be read");
+    match x509_parser::parse_x509_certificate(der) {
+        Ok((_, certificate)) => Timestamp::from_second(certificate.validity().not_after.timestamp())
+            .map_or_else(|_| unreadable(), |time| Answer::Known(Value::Time(time))),
+        Err(_) => unreadable(),
+    }
+}
+
+/// Why an answer is a failure of the action: 400 and more, unless the call accepts that.
+fn refused(request: &Request, answer: &Answer) -> Option<String> {
+    let Some(Value::Record(record)) = answer.known() else { return None };
+    let Some(Answer::Known(Value::Number(status))) = record.get("status") else { return None };
+    let status = status.as_i64()?;
+    let accepted = request.list("accept").is_some_and(|accepted| {
+        accepted
+            .iter()
+            .any(|value| matches!(value.unsealed(), Value::Number(number) if number.as_i64() == Some(status)))
+    });
+    (status >= 400 && !accepted).then(|| format!("was answered with status {status}"))
+}
+
+/// What kept a request from being answered, in plain words; the causes told apart.
+fn told(error: &reqwest::Error, place: &str) -> Unknown {
+    let mut chain = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            let why = match io.kind() {
+                std::io::ErrorKind::ConnectionRefused => Some(format!("the connection to {place} was refused")),
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => {
+                    Some(format!("{place} reset the connection"))
+                }
+                std::io::ErrorKind::UnexpectedEof => {
+                    Some(format!("{place} closed the connection before it had answered"))
+                }
+                _ => None,
+            };
+            if let Some(why) = why {
+                return Unknown::new(UnknownCause::NoAnswer, why);
+            }
+        }
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return Unknown::new(UnknownCause::NoAnswer, format!("TLS with {place}: {}", tls_words(tls)));
+        }
+        chain.push(cause.to_string());
+        source = cause.source();
+    }
+    let all = chain.join(": ");
+    let why = if error.is_redirect() {
+        format!("{place} redirects more often than is followed")
+    } else if all.contains("dns error") || all.contains("lookup address") {
+        format!("the name of {place} does not resolve")
+    } else if all.contains("invalid HTTP") || all.contains("parse") {
+        format!("{place} answered something that is not HTTP")
+    } else if all.contains("closed before") || all.contains("incomplete") || all.contains("end of file") {
+        format!("{place} closed the connection before it had answered")
+    } else if all.contains("UnknownIssuer") || all.contains("certificate") {
+        format!("TLS with {place}: {}", chain.last().cloned().unwrap_or_default())
+    } else if error.is_timeout() {
+        format!("no answer from {place} in time")
+    } else {
+        format!("{place} could not be asked: {}", chain.last().cloned().unwrap_or_else(|| "unknown reason".to_owned()))
+    };
+    Unknown::new(UnknownCause::NoAnswer, why)
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                "its certificate is not valid yet".to_owned()
+            }
+            Certificate::UnknownIssuer => {
+                "its certificate is from an authority that this host does not trust".to_owned()
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "its certificate is for another name".to_owned()
+            }
+            other => format!("its certificate is not valid: {other}"),
+        },
+        other => other.to_string(),
+    }
+}

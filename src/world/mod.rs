@@ -1,0 +1,129 @@
+//! The real world behind the engine's traits: one file or folder a backend. Nothing else asks or changes anything.
+//!
+//! In: requests. Out: answers and outcomes. [`Eyes`] can look and ask vouched probes; [`Hands`] can act. A dry run is
+//! given the first alone.
+
+pub mod env;
+pub mod file;
+pub mod http;
+pub mod net;
+pub mod shell;
+pub mod time;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::world::{Act, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
+use crate::value::{Answer, UnknownCause};
+
+/// Every native that asks or changes the world, by its full name. A test holds it against the stdlib's declarations.
+pub const NATIVES: &[&str] = &[
+    "env",
+    "file",
+    "file.glob",
+    "http.get",
+    "http.head",
+    "http.post_query",
+    "http.post",
+    "http.put",
+    "http.patch",
+    "http.delete",
+    "net.port",
+    "net.resolve",
+    "sh",
+    "shell.run",
+    "shell.exec",
+    "time.now",
+];
+
+/// Looks at the real world.
+pub struct Eyes {
+    http: http::Http,
+    clock: Arc<dyn Clock>,
+}
+
+impl Eyes {
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { http: http::Http::new(), clock })
+    }
+}
+
+impl Look for Eyes {
+    fn look(&self, request: Request) -> BoxFuture<'static, Answer> {
+        match &*request.native.name.clone() {
+            "env" => env::variable(&request).boxed(),
+            "file" => file::look(request).boxed(),
+            "file.glob" => file::glob(request).boxed(),
+            "net.port" => net::port(request).boxed(),
+            "net.resolve" => net::resolve(request).boxed(),
+            "time.now" => time::now(&*self.clock).boxed(),
+            "http.get" | "http.head" => self.http.look(request).boxed(),
+            other => none(other).boxed(),
+        }
+    }
+}
+
+impl Vouch for Eyes {
+    fn ask(&self, request: Request, trust: Trust) -> BoxFuture<'static, (Answer, Confinement)> {
+        match (&*request.native.name.clone(), trust) {
+            ("sh", trust) => shell::probe(request, trust).boxed(),
+            ("http.post_query", Trust::Sandboxed) => async {
+                let reason = "its author vouches that it only queries, and no sandbox holds a server to that; `--trust-probes` asks it";
+                (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
+            }
+            .boxed(),
+            ("http.post_query", Trust::AuthorsWord) => {
+                let asked = self.http.look(request);
+                async move { (asked.await, Confinement::Trusted) }.boxed()
+            }
+            (other, _) => {
+                let answer = none(other);
+                async move { (answer.await, Confinement::NotAsked) }.boxed()
+            }
+        }
+    }
+}
+
+/// Changes the real world.
+pub struct Hands {
+    http: http::Http,
+}
+
+impl Hands {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { http: http::Http::new() })
+    }
+}
+
+impl Act for Hands {
+    fn act(&self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> BoxFuture<'static, Outcome> {
+        match &*request.native.name.clone() {
+            "shell.run" | "shell.exec" => shell::act(request, output, cancel).boxed(),
+            "http.post" | "http.put" | "http.patch" | "http.delete" => self.http.act(request, cancel).boxed(),
+            other => {
+                let failure = Some(format!("`{other}` is nothing that this program can do"));
+                let answer = none(other);
+                async move { Outcome { result: answer.await, failure } }.boxed()
+            }
+        }
+    }
+}
+
+fn none(name: &str) -> impl Future<Output = Answer> + Send + 'static {
+    let reason = format!("this program can't ask `{name}`");
+    async move { Answer::unknown(UnknownCause::Invalid, reason) }
+}
+
+/// Ends what takes longer than it may.
+async fn within(limit: std::time::Duration, asking: impl Future<Output = Answer>) -> Answer {
+    match tokio::time::timeout(limit, asking).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let limit = crate::value::display::duration_text(limit.try_into().unwrap_or_default());
+            Answer::unknown(UnknownCause::NoAnswer, format!("no answer within {limit}"))
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One command: started, fed, read, and ended.
+
+use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::world::{Output, Request, Stream};
+use crate::value::Value;
+
+use super::sandbox::Sandbox;
+use super::tree::Tree;
+
+/// How much of a stream's head, and of its tail, is kept.
+const KEPT: usize = 512 * 1024;
+
+/// How long pipes are read on after the command itself has ended: what it started may hold them open.
+const DRAIN: Duration = Duration::from_millis(300);
+
+/// What is to be started.
+pub(super) struct Command {
+    program: Vec<String>,
+    dir: PathBuf,
+    env: Vec<(String, String)>,
+    stdin: Option<String>,
+}
+
+/// What a command came to.
+pub(super) struct Ended {
+    pub status: Option<i32>,
+    pub signal: Option<i32>,
+    pub cancelled: bool,
+    pub stdout: Kept,
+    pub stderr: Kept,
+    pub time: Duration,
+}
+
+impl Command {
+    pub fn of(request: &Request) -> Result<Self, String> {
+        let mut env: Vec<(String, String)> = Vec::new();
+        let program = match request.shell("command") {
+            Some(command) => {
+                for (name, value) in &command.env {
+                    env.push((name.clone(), value.unsealed().to_text().unwrap_or_default().to_string()));
+                }
+                vec!["/bin/sh".to_owned(), "-c".to_owned(), command.source.clone()]
+            }
+            None => {
+                let argv = request.list("argv").unwrap_or_default();
+                argv.iter().map(|arg| arg.unsealed().to_text().unwrap_or_default().to_string()).collect()
+            }
+        };
+        if program.iter().any(|word| word.contains('\0')) {
+            return Err("a NUL byte can't be part of a command".to_owned());
+        }
+        if program.first().is_none_or(String::is_empty) {
+            return Err("no program is named".to_owned());
+        }
+        if let Some(map) = request.map("env") {
+            for (name, value) in &map.entries {
+                if name.is_empty() || name.contains(['=', '\0']) {
+                    return Err(format!("`{name}` is no name of a variable"));
+                }
+                let value = value.unsealed().to_text().unwrap_or_default().to_string();
+                if value.contains('\0') {
+                    return Err(format!("the variable `{name}` holds a NUL byte"));
+                }
+                env.push((name.to_string(), value));
+            }
+        }
+        let dir = request.text("dir").map_or_else(|| request.root.to_path_buf(), PathBuf::from);
+        if !dir.is_dir() {
+            return Err(format!("there is no folder `{}` to run it in", dir.display()));
+        }
+        let stdin = request.value("stdin").map(Value::unsealed).and_then(Value::to_text).map(|text| text.to_string());
+        Ok(Self { program, dir, env, stdin })
+    }
+
+    /// Runs it to its end. On `cancel` everything that it started is ended; in a sandbox that happens in any case.
+    pub async fn run(
+        self,
+        output: Option<Arc<dyn Output>>,
+        cancel: CancellationToken,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Ended, String> {
+        let began = Instant::now();
+        let name = self.program.first().cloned().unwrap_or_default();
+        let mut command = tokio::process::Command::new(&name);
+        command
+            .args(&self.program[1..])
+            .current_dir(&self.dir)
+            .envs(self.env)
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let confined = sandbox.is_some();
+        if !confined {
+            command.process_group(0);
+        }
+        let private = match sandbox {
+            Some(sandbox) => Some(sandbox.confine(&mut command)?),
+            None => None,
+        };
+        let mut tree = Tree::new();
+        tree.mark(&mut command);
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
+            std::io::ErrorKind::PermissionDenied => format!("the program `{name}` may not be run"),
+            _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+        })?;
+        tree.started(child.id());
+        if let (Some(mut pipe), Some(text)) = (child.stdin.take(), self.stdin) {
+            // A command that does not read its input must not hold the run up; nor is that an error.
+            tokio::spawn(async move {
+                let _ = pipe.write_all(text.as_bytes()).await;
+            });
+        }
+        let stdout = child.stdout.take().map(|pipe| tokio::spawn(read(pipe, Stream::Stdout, output.clone())));
+        let stderr = child.stderr.take().map(|pipe| tokio::spawn(read(pipe, Stream::Stderr, output)));
+
+        let mut cancelled = false;
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = cancel.cancelled() => {
+                cancelled = true;
+                tree.end().await;
+                child.wait().await
+            }
+        };
+        let status = status.map_err(|error| format!("it can't be told how it ended: {error}"))?;
+        if confined {
+            tree.end().await;
+        } else {
+            tree.release();
+        }
+        let (stdout, stderr) = (drained(stdout).await, drained(stderr).await);
+        drop(private);
+        Ok(Ended { status: status.code(), signal: status.signal(), cancelled, stdout, stderr, time: began.elapsed() })
+    }
+}
+
+type Reading = tokio::task::JoinHandle<()>;
+
+/// A stream that is being read, and what of it is kept.
+struct Pipe {
+    reading: Reading,
+    kept: Arc<std::sync::Mutex<Kept>>,
+}
+
+async fn drained(pipe: Option<tokio::task::JoinHandle<Pipe>>) -> Kept {
+    let Some(pipe) = pipe else { return Kept::default() };
+    let Ok(mut pipe) = pipe.await else { return Kept::default() };
+    if tokio::time::timeout(DRAIN, &mut pipe.reading).await.is_err() {
+        pipe.reading.abort();
+    }
+    std::mem::take(&mut *pipe.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+}
+
+async fn read(
+    mut from: impl AsyncRead + Unpin + Send + 'static,
+    stream: Stream,
+    output: Option<Arc<dyn Output>>,
+) -> Pipe {
+    let kept = Arc::new(std::sync::Mutex::new(Kept::default()));
+    let keeping = kept.clone();
+    let reading = tokio::spawn(async move {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(count) = from.read(&mut buffer).await {
+            if count == 0 {
+                break;
+            }
+            keeping.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(&buffer[..count]);
+            if let Some(output) = &output {
+                output.chunk(stream, &buffer[..count]);
+            }
+        }
+    });
+    Pipe { reading, kept }
+}
+
+/// The head and the tail of a stream.
+#[derive(Default)]
+pub(super) struct Kept {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    left_out: usize,
+}
+
+impl Kept {
+    fn push(&mut self, bytes: &[u8]) {
+        let to_head = bytes.len().min(KEPT - self.head.len());
+        self.head.extend_from_slice(&bytes[..to_head]);
+        self.tail.extend(&bytes[to_head..]);
+        if self.tail.len() > KEPT {
+            let over = self.tail.len() - KEPT;
+            self.tail.drain(..over);
+            self.left_out += over;
+        }
+    }
+
+    pub fn truncated(&self) -> bool {
+        self.left_out > 0
+    }
+
+    pub fn text(&self) -> String {
+        let tail: Vec<u8> = self.tail.iter().copied().collect();
+        if self.left_out == 0 {
+            return String::from_utf8_lossy(&[&self.head[..], &tail].concat()).into_owned();
+        }
+        let (head, tail) = (String::from_utf8_lossy(&self.head), String::from_utf8_lossy(&tail));
+        format!("{head}\n… {} bytes left out …\n{tail}", self.left_out)
+    }
+}

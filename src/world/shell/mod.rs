@@ -1,0 +1,159 @@
+//! Commands of this host: `shell.run`, `shell.exec`, and the vouched probe `sh`.
+//!
+//! In: a command with its environment and input. Out: what it came to, and what it printed, as it prints it. The whole
+//! process tree of a command ends with its time limit, with a cancel, and with the death of this program.
+
+mod command;
+pub mod keeper;
+mod sandbox;
+mod tree;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::world::{Confinement, Outcome, Output, Request, Stream, Trust};
+use crate::value::{Answer, Number, UnknownCause, Value};
+
+use command::{Command, Ended};
+
+/// `run "…"`, `run […]`
+pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
+    let command = match Command::of(&request) {
+        Ok(command) => command,
+        Err(why) => return not_started(&why),
+    };
+    match command.run(Some(output), cancel, None).await {
+        Ok(ended) => {
+            let failure = failure(&ended);
+            Outcome { result: record(&ended), failure }
+        }
+        Err(why) => not_started(&why),
+    }
+}
+
+fn not_started(why: &str) -> Outcome {
+    let result = Answer::unknown(UnknownCause::Invalid, format!("it was not started: {why}"));
+    Outcome { result, failure: Some(format!("could not be started: {why}")) }
+}
+
+/// `sh("…")`
+pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
+    let network = request.bool("network").unwrap_or(false);
+    let (sandbox, confinement) = match (sandbox::Sandbox::new(network), trust) {
+        (Ok(sandbox), _) => (Some(sandbox), Confinement::Sandbox),
+        (Err(_), Trust::AuthorsWord) => (None, Confinement::Trusted),
+        (Err(why), Trust::Sandboxed) => {
+            let reason =
+                format!("it was not run: {why}, so nothing would hold it to only looking; `--trust-probes` runs it");
+            return (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked);
+        }
+    };
+    let command = match Command::of(&request) {
+        Ok(command) => command,
+        Err(why) => return (Answer::unknown(UnknownCause::Invalid, format!("it was not started: {why}")), confinement),
+    };
+    let cancel = CancellationToken::new();
+    let limit = request.duration("timeout").unwrap_or(request.limit);
+    let running = command.run(None, cancel.clone(), sandbox);
+    tokio::pin!(running);
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = tokio::time::sleep(limit) => {
+            cancel.cancel();
+            let _ = running.await;
+            let limit = crate::value::display::duration_text(limit.try_into().unwrap_or_default());
+            let reason = format!("it had not ended within {limit}, and was ended");
+            return (Answer::unknown(UnknownCause::NoAnswer, reason), confinement);
+        }
+    };
+    let answer = match ended {
+        Err(why) => Answer::unknown(UnknownCause::Invalid, format!("it was not started: {why}")),
+        Ok(ended) => match (confinement, refused(&ended)) {
+            (Confinement::Sandbox, Some(line)) => {
+                let reason = format!("the sandbox may have kept it from looking: {line}");
+                Answer::unknown(UnknownCause::Denied, reason)
+            }
+            _ => record(&ended),
+        },
+    };
+    (answer, confinement)
+}
+
+/// What a command says when the sandbox refused it something: it failed, and complains of a permission. Whether it was
+/// the sandbox or the system can't be told apart, so it is unknown, and never "differs".
+fn refused(ended: &Ended) -> Option<String> {
+    if ended.status == Some(0) {
+        return None;
+    }
+    let stderr = ended.stderr.text();
+    let words = ["permission denied", "not permitted", "read-only file system", "bad system call"];
+    stderr
+        .lines()
+        .find(|line| {
+            let line = line.to_lowercase();
+            words.iter().any(|words| line.contains(words))
+        })
+        .map(str::to_owned)
+}
+
+fn failure(ended: &Ended) -> Option<String> {
+    if ended.cancelled {
+        return Some("it was ended".to_owned());
+    }
+    match (ended.status, ended.signal) {
+        (Some(0), _) => None,
+        (Some(status), _) => Some(format!("ended with status {status}")),
+        (None, Some(signal)) => Some(format!("was ended by {}", signal_name(signal))),
+        (None, None) => Some("ended, and it can't be told how".to_owned()),
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSYS => "SIGSYS",
+        _ => return format!("signal {signal}"),
+    };
+    name.to_owned()
+}
+
+fn record(ended: &Ended) -> Answer {
+    let text = |stream: Stream| match stream {
+        Stream::Stdout => ended.stdout.text(),
+        Stream::Stderr => ended.stderr.text(),
+    };
+    let stdout = text(Stream::Stdout);
+    let known = Answer::Known;
+    let status = match ended.status {
+        Some(status) => known(Value::Number(Number::Int(i64::from(status)))),
+        None => Answer::absent("a signal ended it"),
+    };
+    let signal = match ended.signal {
+        Some(signal) => known(Value::text(signal_name(signal))),
+        None => Answer::absent("it ended by itself"),
+    };
+    known(Value::record(
+        "shell.result",
+        [
+            ("status", status),
+            ("signal", signal),
+            ("text", known(Value::text(stdout.trim_end_matches(['\n', '\r'])))),
+            ("stdout", known(Value::text(stdout.as_str()))),
+            ("stderr", known(Value::text(text(Stream::Stderr)))),
+            ("time", known(Value::Duration(ended.time.try_into().unwrap_or_default()))),
+            ("truncated", known(Value::Bool(ended.stdout.truncated() || ended.stderr.truncated()))),
+        ],
+    ))
+}
