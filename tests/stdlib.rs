@@ -1,0 +1,91 @@
+//! The standard library is sound: it has no mistakes, and what it declares is what the program can do.
+
+use std::collections::BTreeSet;
+
+use runbook::check::library::{FILES, library, stdlib};
+use runbook::check::program::Effect;
+
+#[test]
+fn it_has_no_mistakes() {
+    assert!(stdlib().diagnostics.is_empty(), "{:?}", stdlib().diagnostics);
+}
+
+#[test]
+fn every_file_of_the_folder_is_in_it() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
+    let there: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".runbook").to_owned())
+        .collect();
+    let known: BTreeSet<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(there, known);
+}
+
+#[test]
+fn each_native_has_its_function_and_each_function_its_native() {
+    let declared: BTreeSet<String> = library()
+        .natives
+        .values()
+        .filter(|native| native.effect == Effect::Function)
+        .map(|native| native.name.to_string())
+        .collect();
+    let functions = runbook::engine::functions::NATIVES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(declared, functions);
+    let declared: BTreeSet<String> = library()
+        .natives
+        .values()
+        .filter(|native| native.effect != Effect::Function)
+        .map(|native| native.name.to_string())
+        .collect();
+    let asked = runbook::world::NATIVES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(declared, asked);
+}
+
+#[test]
+fn everything_has_a_doc_comment() {
+    let library = library();
+    for native in library.natives.values() {
+        assert!(native.doc.is_some(), "{} has no doc comment", native.name);
+    }
+    for record in library.records.values() {
+        assert!(record.doc.is_some(), "{} has no doc comment", record.name);
+        for (name, field) in &record.fields {
+            assert!(field.doc.is_some(), "{}.{name} has no doc comment", record.name);
+        }
+    }
+    for module in library.modules.values() {
+        assert!(module.doc.is_some(), "{} does not say what it is for", module.name);
+    }
+}
+
+#[test]
+fn no_engine_file_can_act_but_those_of_exec() {
+    // The rule is in the types; this holds the types: nothing but `exec` and what carries an action out names the trait.
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine");
+    for entry in std::fs::read_dir(folder).expect("the folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(entry.path()).expect("read");
+        let acts = text.contains("dyn Act");
+        assert_eq!(acts, ["exec.rs", "action.rs"].contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn rooms_use_only_those_above_them() {
+    let order = ["value", "diagnostic", "syntax", "check", "engine", "world", "report", "cli"];
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (at, room) in order.iter().enumerate() {
+        let mut open = vec![root.join(room)];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(&path).expect("read").flatten().map(|entry| entry.path()));
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("read");
+            for below in &order[at + 1..] {
+                assert!(!text.contains(&format!("crate::{below}::")), "{} uses {below}", path.display());
+            }
+        }
+    }
+}
