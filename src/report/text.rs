@@ -63,14 +63,15 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             Mode::DryRun => &mut self.result,
         };
         if !(self.settings.quiet && self.mode == Mode::Exec) {
-            let _ = writeln!(out, "{text}");
+            // One write a line: what others print stays between the lines.
+            let _ = out.write_all(format!("{text}\n").as_bytes());
             let _ = out.flush();
         }
     }
 
     fn end(&mut self, text: &str) {
         self.clear();
-        let _ = writeln!(self.result, "{text}");
+        let _ = self.result.write_all(format!("{text}\n").as_bytes());
         let _ = self.result.flush();
     }
 

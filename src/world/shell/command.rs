@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,9 @@ use super::tree::Tree;
 
 /// How much of a stream's head, and of its tail, is kept.
 const KEPT: usize = 512 * 1024;
+
+/// How much is read from a stream at once, at most.
+const CHUNK: usize = 16 * 1024;
 
 /// How long pipes are read on after the command itself has ended: what it started may hold them open.
 const DRAIN: Duration = Duration::from_millis(300);
@@ -74,9 +78,6 @@ impl Command {
             }
         }
         let dir = request.text("dir").map_or_else(|| request.root.to_path_buf(), PathBuf::from);
-        if !dir.is_dir() {
-            return Err(format!("there is no folder `{}` to run it in", dir.display()));
-        }
         let stdin = request.value("stdin").map(Value::unsealed).and_then(Value::to_text).map(|text| text.to_string());
         Ok(Self { program, dir, env, stdin })
     }
@@ -94,7 +95,7 @@ impl Command {
         command
             .args(&self.program[1..])
             .current_dir(&self.dir)
-            .envs(self.env)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -109,6 +110,7 @@ impl Command {
         let mut tree = Tree::new();
         tree.mark(&mut command);
         let mut child = command.spawn().map_err(|error| match error.kind() {
+            _ if !self.dir.is_dir() => format!("there is no folder `{}` to run it in", self.dir.display()),
             std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
             std::io::ErrorKind::PermissionDenied => format!("the program `{name}` may not be run"),
             _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
@@ -120,8 +122,8 @@ impl Command {
                 let _ = pipe.write_all(text.as_bytes()).await;
             });
         }
-        let stdout = child.stdout.take().map(|pipe| tokio::spawn(read(pipe, Stream::Stdout, output.clone())));
-        let stderr = child.stderr.take().map(|pipe| tokio::spawn(read(pipe, Stream::Stderr, output)));
+        let stdout = child.stdout.take().map(|pipe| Pipe::read(pipe, Stream::Stdout, output.clone()));
+        let stderr = child.stderr.take().map(|pipe| Pipe::read(pipe, Stream::Stderr, output));
 
         let mut cancelled = false;
         let status = tokio::select! {
@@ -138,49 +140,44 @@ impl Command {
         } else {
             tree.release();
         }
-        let (stdout, stderr) = (drained(stdout).await, drained(stderr).await);
+        let (stdout, stderr) = (Pipe::drained(stdout).await, Pipe::drained(stderr).await);
         drop(private);
         Ok(Ended { status: status.code(), signal: status.signal(), cancelled, stdout, stderr, time: began.elapsed() })
     }
 }
 
-type Reading = tokio::task::JoinHandle<()>;
-
 /// A stream that is being read, and what of it is kept.
 struct Pipe {
-    reading: Reading,
-    kept: Arc<std::sync::Mutex<Kept>>,
+    reading: tokio::task::JoinHandle<()>,
+    kept: Arc<Mutex<Kept>>,
 }
 
-async fn drained(pipe: Option<tokio::task::JoinHandle<Pipe>>) -> Kept {
-    let Some(pipe) = pipe else { return Kept::default() };
-    let Ok(mut pipe) = pipe.await else { return Kept::default() };
-    if tokio::time::timeout(DRAIN, &mut pipe.reading).await.is_err() {
-        pipe.reading.abort();
+impl Pipe {
+    fn read(mut from: impl AsyncRead + Unpin + Send + 'static, stream: Stream, output: Option<Arc<dyn Output>>) -> Self {
+        let kept: Arc<Mutex<Kept>> = Arc::default();
+        let keeping = kept.clone();
+        let reading = tokio::spawn(async move {
+            // What is never written to costs nothing: most commands say little.
+            let mut buffer = BytesMut::with_capacity(CHUNK);
+            while from.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
+                keeping.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer);
+                if let Some(output) = &output {
+                    output.chunk(stream, &buffer);
+                }
+                buffer.clear();
+            }
+        });
+        Self { reading, kept }
     }
-    std::mem::take(&mut *pipe.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
-}
 
-async fn read(
-    mut from: impl AsyncRead + Unpin + Send + 'static,
-    stream: Stream,
-    output: Option<Arc<dyn Output>>,
-) -> Pipe {
-    let kept = Arc::new(std::sync::Mutex::new(Kept::default()));
-    let keeping = kept.clone();
-    let reading = tokio::spawn(async move {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count) = from.read(&mut buffer).await {
-            if count == 0 {
-                break;
-            }
-            keeping.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(&buffer[..count]);
-            if let Some(output) = &output {
-                output.chunk(stream, &buffer[..count]);
-            }
+    /// What was kept, once the stream has ended or its time is up.
+    async fn drained(pipe: Option<Self>) -> Kept {
+        let Some(mut pipe) = pipe else { return Kept::default() };
+        if tokio::time::timeout(DRAIN, &mut pipe.reading).await.is_err() {
+            pipe.reading.abort();
         }
-    });
-    Pipe { reading, kept }
+        std::mem::take(&mut *pipe.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The head and the tail of a stream.

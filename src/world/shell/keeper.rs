@@ -1,9 +1,11 @@
 //! The keeper: this program run once more, which ends the commands in flight should the first one die.
 //!
-//! It is told the mark of every command that starts and ends, over a pipe. When the pipe closes, the program is gone
-//! (killed, crashed, out of memory): all processes that carry a mark still open are killed, and the keeper ends.
+//! It knows the run's mark, and is told over a pipe which of its commands ended by themselves and left something
+//! running on purpose. When the pipe closes, the program is gone (killed, crashed, out of memory): all processes that
+//! carry the run's mark are killed, but for those left on purpose, and the keeper ends. A command that leaves nothing
+//! behind costs no word.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io::{BufRead, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
@@ -17,7 +19,7 @@ pub const ARGUMENT: &str = "--keep-commands";
 static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
     let program = std::env::var_os("RUNBOOK_HELPER").map_or_else(|| "/proc/self/exe".into(), std::path::PathBuf::from);
     let started = Command::new(program)
-        .arg(ARGUMENT)
+        .args([ARGUMENT, tree::RUN.as_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -26,20 +28,17 @@ static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
     Mutex::new(started.ok())
 });
 
-/// Has a command watched over.
-pub(super) fn watch(mark: &str) {
-    tell('+', mark);
+/// Has the commands of this run watched over from now on.
+pub(super) fn start() {
+    LazyLock::force(&KEEPER);
 }
 
-pub(super) fn forget(mark: &str) {
-    tell('-', mark);
-}
-
-fn tell(sign: char, mark: &str) {
+/// A command has ended by itself, and what it left running is to stay.
+pub(super) fn spare(mark: &str) {
     let mut keeper = KEEPER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(pipe) = keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()) {
         // A keeper that is gone can't be told; commands still end with their limits and cancels.
-        let _ = pipe.write_all(format!("{sign}{mark}\n").as_bytes());
+        let _ = pipe.write_all(format!("{mark}\n").as_bytes());
     }
 }
 
@@ -54,6 +53,7 @@ pub fn main() -> Option<std::process::ExitCode> {
     if args.next()?.to_str()? != ARGUMENT {
         return None;
     }
+    let run = args.next().unwrap_or_default().into_string().unwrap_or_default();
     // An interrupt from the keyboard goes to the whole group: the keeper is the one who stays.
     // SAFETY: plain system calls; no handler of ours runs.
     unsafe {
@@ -62,23 +62,11 @@ pub fn main() -> Option<std::process::ExitCode> {
         libc::signal(libc::SIGTERM, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
     }
-    let mut open: BTreeSet<String> = BTreeSet::new();
-    for line in std::io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
-        match line.split_at_checked(1) {
-            Some(("+", mark)) => {
-                open.insert(mark.to_owned());
-            }
-            Some(("-", mark)) => {
-                open.remove(mark);
-            }
-            _ => {}
-        }
-    }
-    let marks: Vec<String> = open.into_iter().collect();
+    let spared: HashSet<String> = std::io::stdin().lock().lines().map_while(Result::ok).collect();
+    let ours = |mark: &str| !run.is_empty() && tree::is_of(mark, &run) && !spared.contains(mark);
     let began = Instant::now();
-    while !marks.is_empty() && began.elapsed() < Duration::from_secs(5) {
-        let alive = tree::processes_of(&marks, None);
+    while began.elapsed() < Duration::from_secs(5) {
+        let alive = tree::processes_of(ours, None);
         if alive.is_empty() {
             break;
         }

@@ -20,6 +20,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long killed processes are looked for.
 const LAST: Duration = Duration::from_secs(5);
 
+/// What the marks of this run begin with. The time keeps it apart from an earlier run with the same process id.
+pub(super) static RUN: LazyLock<String> = LazyLock::new(|| {
+    let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:x}", std::process::id(), began.as_nanos())
+});
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static REAPER: Once = Once::new();
 
@@ -41,9 +47,8 @@ impl Tree {
             unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
         });
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("{}-{count}", std::process::id());
-        keeper::watch(&mark);
-        Self { mark, root: None, open: true }
+        keeper::start();
+        Self { mark: format!("{}-{count}", *RUN), root: None, open: true }
     }
 
     pub fn mark(&self, command: &mut tokio::process::Command) {
@@ -59,14 +64,13 @@ impl Tree {
 
     /// The command has ended by itself: what it left running stays.
     pub fn release(&mut self) {
-        self.open = false;
-        keeper::forget(&self.mark);
+        self.closed();
         let mut known = known();
-        if let Some(root) = self.root {
-            known.remove(&root);
+        let left: Vec<i32> = orphans().into_iter().filter(|orphan| !known.contains(orphan)).collect();
+        if !left.is_empty() {
+            keeper::spare(&self.mark);
+            known.extend(left);
         }
-        let children = children_of(std::process::id() as i32);
-        known.extend(children);
     }
 
     /// Ends all of it: first asked to, then killed. Returns when nothing of it is left.
@@ -89,7 +93,6 @@ impl Tree {
 
     fn closed(&mut self) {
         self.open = false;
-        keeper::forget(&self.mark);
         if let Some(root) = self.root {
             known().remove(&root);
         }
@@ -102,15 +105,13 @@ impl Tree {
             strangers.remove(&root);
         }
         strangers.extend(keeper::pid());
-        let all = processes_of(std::slice::from_ref(&self.mark), self.root);
+        let all = processes_of(|mark| mark == self.mark, self.root);
         // Orphans that carry no mark: children of this program that nothing else accounts for.
         let mut alive = all;
-        if COUNT.load(Ordering::Relaxed) > 0 {
-            for child in children_of(here) {
-                let other = strangers.contains(&child) || marked(child).is_some_and(|mark| mark != self.mark);
-                if !other && !alive.contains(&child) {
-                    alive.push(child);
-                }
+        for child in children_of(here) {
+            let other = strangers.contains(&child) || marked(child).is_some_and(|mark| mark != self.mark);
+            if !other && !alive.contains(&child) {
+                alive.push(child);
             }
         }
         // The dead that only wait for their parent are gone; those that are ours are let go of here.
@@ -154,15 +155,20 @@ pub(super) fn send(pids: &[i32], signal: i32) {
     }
 }
 
-/// Every process that carries one of the marks, `root`, and all that descends from these.
-pub(super) fn processes_of(marks: &[String], root: Option<i32>) -> Vec<i32> {
+/// Whether a mark is one of a run's.
+pub(super) fn is_of(mark: &str, run: &str) -> bool {
+    mark.strip_prefix(run).is_some_and(|rest| rest.starts_with('-'))
+}
+
+/// Every process whose mark is wanted, `root`, and all that descends from these.
+pub(super) fn processes_of(wanted: impl Fn(&str) -> bool, root: Option<i32>) -> Vec<i32> {
     let mut parents: HashMap<i32, i32> = HashMap::new();
     let mut found: HashSet<i32> = root.into_iter().filter(|root| running(*root)).collect();
     for pid in every() {
         if let Some(parent) = parent(pid) {
             parents.insert(pid, parent);
         }
-        if marked(pid).is_some_and(|mark| marks.contains(&mark)) {
+        if marked(pid).is_some_and(|mark| wanted(&mark)) {
             found.insert(pid);
         }
     }
@@ -213,10 +219,18 @@ fn running(pid: i32) -> bool {
 }
 
 fn children_of(pid: i32) -> Vec<i32> {
-    let mut children = Vec::new();
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-        let listed = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        children.extend(listed.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
-    }
-    children
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.flat_map(|thread| children_listed(&thread.path().join("children"))).collect()
+}
+
+/// What was left to this process by a parent that is gone: the kernel gives such a child to the first thread, and
+/// commands are started by another one.
+fn orphans() -> Vec<i32> {
+    let here = std::process::id();
+    children_listed(std::path::Path::new(&format!("/proc/{here}/task/{here}/children")))
+}
+
+fn children_listed(path: &std::path::Path) -> Vec<i32> {
+    let listed = std::fs::read_to_string(path).unwrap_or_default();
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
