@@ -103,13 +103,7 @@ pub fn main() -> ExitCode {
     output::broken_pipes();
     let cli = Cli::parse();
     let global = Global { color: cli.color, quiet: cli.quiet, verbose: cli.verbose };
-    if std::env::var_os("RUST_LOG").is_some() {
-        tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .init();
-    }
+    output::traces();
     // The runtime's thread has room for expressions that are nested as deep as may be.
     let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(move || match cli.command {
         Command::Exec(exec) => exec.run(global),

@@ -1,7 +1,9 @@
-//! Standard output and error: colour or not, a terminal or not.
+//! Standard output and error: colour or not, a terminal or not; and nothing with a secret in it.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, LazyLock};
 
+use crate::engine::Redactor;
 use crate::report::text::Settings;
 
 use super::{Global, When};
@@ -42,6 +44,36 @@ fn columns() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
+/// What knows the secrets of this process: everything that leaves it goes through this one.
+pub(super) static REDACTOR: LazyLock<Arc<Redactor>> = LazyLock::new(Redactor::new);
+
+/// Takes the secrets out of traces: our libraries' words are not ours.
+struct Trace;
+
+impl Write for Trace {
+    /// One event, whole.
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = REDACTOR.text(&String::from_utf8_lossy(bytes));
+        std::io::stderr().write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// Traces to standard error, where `RUST_LOG` asks for them.
+pub(super) fn traces() {
+    if std::env::var_os("RUST_LOG").is_some() {
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_writer(|| Trace)
+            .with_ansi(false)
+            .init();
+    }
+}
+
 /// Who reads may go: writing to nobody is an error that is looked at, not a signal that ends the run half-way.
 pub(super) fn broken_pipes() {
     // Rust ignores SIGPIPE already; `println!` would panic on the error it then sees.
@@ -50,6 +82,10 @@ pub(super) fn broken_pipes() {
         if message.contains("failed printing to stdout") {
             std::process::exit(0);
         }
-        eprintln!("runbook: this is a mistake in runbook itself, please report it: {message}");
+        let message = REDACTOR.text(&message);
+        let _ = writeln!(
+            std::io::stderr(),
+            "runbook: this is a mistake in runbook itself, please report it: {message}"
+        );
     }));
 }

@@ -11,14 +11,14 @@ use crate::engine::cancel::Cause;
 use crate::engine::event::{Sink, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
-use crate::engine::{Cancel, Ended, Options, ReadOnly, Real, Redactor, dry_run, exec};
+use crate::engine::{Cancel, Ended, Options, ReadOnly, Real, dry_run, exec};
 use crate::report::diagnostic as shown;
 use crate::report::json::Json;
 use crate::report::markdown::Markdown;
 use crate::report::text::Text;
 use crate::world::{Eyes, Hands};
 
-use super::{Choice, Format, Global, NOT_RUN, input};
+use super::{Choice, Format, Global, NOT_RUN, input, output};
 
 #[derive(Args)]
 pub(super) struct Exec {
@@ -112,7 +112,7 @@ pub(super) async fn carry_out(program: Arc<Program>, options: &Options, sinks: V
     let world = Real { look: eyes.clone(), vouch: eyes, act: Hands::new(), clock };
     let cancel = Cancel::new();
     let signals = tokio::spawn(listen(cancel.clone()));
-    let ended = exec(program, world, options, Redactor::new(), cancel, sinks).await;
+    let ended = exec(program, world, options, output::REDACTOR.clone(), cancel, sinks).await;
     signals.abort();
     ended
 }
@@ -164,6 +164,6 @@ pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust,
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let eyes = Eyes::new(clock.clone());
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
-    let sum = dry_run(program, world, options, trust, Redactor::new(), sinks).await;
+    let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
     (sum.differs + sum.unknown > 0,)
 }

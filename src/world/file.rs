@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::world::Request;
 use crate::value::{Answer, UnknownCause, Value};
 
-use super::within;
+use super::{io_words, within};
 
 /// The largest content that is read as text.
 const LARGEST: u64 = 8 << 20;
@@ -35,10 +35,6 @@ async fn blocking(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
         .unwrap_or_else(|_| Answer::unknown(UnknownCause::Invalid, "the file could not be looked at"))
 }
 
-fn plain(error: &std::io::Error) -> String {
-    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
 fn read(request: &Request) -> Answer {
     let path = request.text("path").unwrap_or_default();
     if path.contains('\0') {
@@ -59,7 +55,7 @@ fn read(request: &Request) -> Answer {
                 }
                 _ => Answer::unknown(
                     UnknownCause::Unreadable,
-                    format!("`{shown}` can't be looked at: {}", plain(&error)),
+                    format!("`{shown}` can't be looked at: {}", io_words(&error)),
                 ),
             };
         }
@@ -133,7 +129,7 @@ fn open(path: &str, meta: &Metadata) -> Result<std::fs::File, Answer> {
             std::io::ErrorKind::PermissionDenied => UnknownCause::Denied,
             _ => UnknownCause::Unreadable,
         };
-        Answer::unknown(cause, format!("its content can't be read: {}", plain(&error)))
+        Answer::unknown(cause, format!("its content can't be read: {}", io_words(&error)))
     })
 }
 
@@ -141,7 +137,7 @@ fn content(path: &str, meta: &Metadata) -> Result<String, Answer> {
     let unreadable = |reason: String| Answer::unknown(UnknownCause::Unreadable, reason);
     let file = open(path, meta)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(plain(&error)))?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(io_words(&error)))?;
     if bytes.len() as u64 > LARGEST {
         return Err(unreadable("it has more than the 8 MiB that are read as text".to_owned()));
     }
@@ -160,7 +156,7 @@ fn digest(path: &str, meta: &Metadata) -> Answer {
         match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => hash.update(&buffer[..count]),
-            Err(error) => return Answer::unknown(UnknownCause::Unreadable, plain(&error)),
+            Err(error) => return Answer::unknown(UnknownCause::Unreadable, io_words(&error)),
         }
     }
     let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();

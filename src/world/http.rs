@@ -4,17 +4,20 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::world::{Outcome, Request};
 use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value, display};
+
+use super::certificate;
 
 /// The largest body that is read.
 const LARGEST: usize = 8 << 20;
@@ -112,13 +115,9 @@ impl Http {
             .pool_max_idle_per_host(64)
             .tls_info(true);
         if let Some(ca) = &key.1 {
-            let unreadable = |why: String| {
-                Unknown::new(UnknownCause::Unreadable, format!("the certificates of `{ca}` can't be read: {why}"))
-            };
-            let pem = tokio::fs::read(ca).await.map_err(|error| unreadable(error.to_string().to_lowercase()))?;
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it is no PEM".to_owned()))?;
-            builder = builder.tls_certs_merge(certificates);
+            let authority = certificate::authority(Path::new(ca)).await?;
+            builder = builder
+                .tls_certs_merge(authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()));
         }
         let client = builder
             .build()
@@ -226,7 +225,7 @@ fn record(request: &Request, response: &Response, body: Vec<u8>, whole: bool, el
     let mut fields = vec![
         ("status", known(Value::Number(Number::Int(i64::from(response.status().as_u16()))))),
         ("headers", known(Value::Map(Arc::new(Map { entries: headers, ignore_case: true })))),
-        ("time", known(Value::Duration(SignedDuration::try_from(elapsed).unwrap_or_default()))),
+        ("time", known(Value::Duration(super::measured(elapsed)))),
         ("url", known(Value::text(url.as_str()))),
         ("size", if whole { known(Value::Size(size)) } else { too_large() }),
         ("certificate_expires", expires(response)),
@@ -283,6 +282,13 @@ fn refused(request: &Request, answer: &Answer) -> Option<String> {
     (status >= 400 && !accepted).then(|| format!("was answered with status {status}"))
 }
 
+/// What lies behind an error. The source of an error of input and output is what lies behind the error that it wraps:
+/// that one would be passed over.
+fn behind<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e (dyn std::error::Error + 'static)> {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.map(|wrapped| wrapped as _).or_else(|| error.source())
+}
+
 /// What kept a request from being answered, in plain words; the causes told apart.
 fn told(error: &reqwest::Error, place: &str) -> Unknown {
     let mut chain = Vec::new();
@@ -307,7 +313,7 @@ fn told(error: &reqwest::Error, place: &str) -> Unknown {
             return Unknown::new(UnknownCause::NoAnswer, format!("TLS with {place}: {}", tls_words(tls)));
         }
         chain.push(cause.to_string());
-        source = cause.source();
+        source = behind(cause);
     }
     let all = chain.join(": ");
     let why = if error.is_redirect() {
@@ -328,7 +334,7 @@ fn told(error: &reqwest::Error, place: &str) -> Unknown {
     Unknown::new(UnknownCause::NoAnswer, why)
 }
 
-fn tls_words(error: &rustls::Error) -> String {
+pub(super) fn tls_words(error: &rustls::Error) -> String {
     use rustls::CertificateError as Certificate;
     match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {

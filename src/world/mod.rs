@@ -3,6 +3,7 @@
 //! In: requests. Out: answers and outcomes. [`Eyes`] can look and ask vouched probes; [`Hands`] can act. A dry run is
 //! given the first alone.
 
+mod certificate;
 pub mod env;
 pub mod file;
 pub mod http;
@@ -33,6 +34,7 @@ pub const NATIVES: &[&str] = &[
     "http.delete",
     "net.port",
     "net.resolve",
+    "net.certificate",
     "sh",
     "shell.run",
     "shell.exec",
@@ -59,6 +61,7 @@ impl Look for Eyes {
             "file.glob" => file::glob(request).boxed(),
             "net.port" => net::port(request).boxed(),
             "net.resolve" => net::resolve(request).boxed(),
+            "net.certificate" => certificate::look(request).boxed(),
             "time.now" => time::now(&*self.clock).boxed(),
             "http.get" | "http.head" => self.http.look(request).boxed(),
             other => none(other).boxed(),
@@ -126,4 +129,16 @@ async fn within(limit: std::time::Duration, asking: impl Future<Output = Answer>
             Answer::unknown(UnknownCause::NoAnswer, format!("no answer within {limit}"))
         }
     }
+}
+
+/// A time that was measured, to the millisecond, or to the hundredth of one below ten: what is shown is what is compared.
+fn measured(elapsed: std::time::Duration) -> jiff::SignedDuration {
+    let unit = if elapsed < std::time::Duration::from_millis(10) { 10_000 } else { 1_000_000 };
+    let nanos = elapsed.as_nanos().div_ceil(unit) * unit;
+    jiff::SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
+/// What the system says of an error, without its number.
+fn io_words(error: &std::io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
 }

@@ -2,18 +2,16 @@
 
 use std::time::Instant;
 
-use jiff::SignedDuration;
-
 use crate::engine::world::Request;
-use crate::value::{Answer, UnknownCause, Value};
+use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 /// `net.port(host, port)`
 pub(super) async fn port(request: Request) -> Answer {
     let host = request.text("host").unwrap_or_default().to_owned();
     let limit = request.duration("timeout").unwrap_or(request.limit);
-    let Some(port) = request.number("port").and_then(|port| port.as_i64()).and_then(|port| u16::try_from(port).ok())
-    else {
-        return Answer::unknown(UnknownCause::Invalid, "a port is a whole number from 1 to 65535");
+    let port = match port_number(&request) {
+        Ok(port) => port,
+        Err(unknown) => return Answer::Unknown(unknown),
     };
     let began = Instant::now();
     let addresses = match tokio::time::timeout(limit, tokio::net::lookup_host((host.as_str(), port))).await {
@@ -30,19 +28,27 @@ pub(super) async fn port(request: Request) -> Answer {
         Ok(Err(error)) => {
             let why = match error.kind() {
                 std::io::ErrorKind::ConnectionRefused => "refused".to_owned(),
-                _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+                _ => super::io_words(&error),
             };
             reason = Answer::Known(Value::text(why));
         }
         Err(_) => reason = Answer::Known(Value::text("no answer")),
     }
-    let time = SignedDuration::try_from(began.elapsed()).unwrap_or_default();
+    let time = super::measured(began.elapsed());
     let fields = [
         ("open", Answer::Known(Value::Bool(open))),
         ("reason", reason),
         ("time", Answer::Known(Value::Duration(time))),
     ];
     Answer::Known(Value::record("net.tcp", fields))
+}
+
+pub(super) fn port_number(request: &Request) -> Result<u16, Unknown> {
+    let number = request.number("port").and_then(|port| port.as_i64());
+    number
+        .and_then(|port| u16::try_from(port).ok())
+        .filter(|port| *port > 0)
+        .ok_or_else(|| Unknown::new(UnknownCause::Invalid, "a port is a whole number from 1 to 65535"))
 }
 
 /// `net.resolve(name)`

@@ -113,7 +113,7 @@ impl Command {
             _ if !self.dir.is_dir() => format!("there is no folder `{}` to run it in", self.dir.display()),
             std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
             std::io::ErrorKind::PermissionDenied => format!("the program `{name}` may not be run"),
-            _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+            _ => crate::world::io_words(&error),
         })?;
         tree.started(child.id());
         if let (Some(mut pipe), Some(text)) = (child.stdin.take(), self.stdin) {

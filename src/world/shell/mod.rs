@@ -152,7 +152,7 @@ fn record(ended: &Ended) -> Answer {
             ("text", known(Value::text(stdout.trim_end_matches(['\n', '\r'])))),
             ("stdout", known(Value::text(stdout.as_str()))),
             ("stderr", known(Value::text(text(Stream::Stderr)))),
-            ("time", known(Value::Duration(ended.time.try_into().unwrap_or_default()))),
+            ("time", known(Value::Duration(super::measured(ended.time)))),
             ("truncated", known(Value::Bool(ended.stdout.truncated() || ended.stderr.truncated()))),
         ],
     ))
