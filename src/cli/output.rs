@@ -83,9 +83,7 @@ pub(super) fn broken_pipes() {
             std::process::exit(0);
         }
         let message = REDACTOR.text(&message);
-        let _ = writeln!(
-            std::io::stderr(),
-            "runbook: this is a mistake in runbook itself, please report it: {message}"
-        );
+        let _ =
+            writeln!(std::io::stderr(), "runbook: this is a mistake in runbook itself, please report it: {message}");
     }));
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::check::program::{Expect, ExpectKind, Member, Otherwise};
@@ -27,8 +28,8 @@ use super::scope::Bound;
 /// How often an expect is asked again, unless it says.
 const DEFAULT_EVERY: Duration = Duration::from_millis(500);
 
-/// How many expects of one group are asked at the same time.
-const AT_ONCE: usize = 256;
+/// How many expects of one group are asked at the same time. One that waits to be asked again is not among them.
+const AT_ONCE: usize = 64;
 
 /// An expect in its place: with its loops' names bound, and its times worked out.
 pub struct Leaf<'p> {
@@ -252,8 +253,7 @@ fn not_told(what: &str, answer: &crate::value::Answer) -> Unknown {
 /// Asks each leaf once, all in one round; what a dry run does.
 pub async fn ask_once<'p>(core: &Core, leaves: Vec<Leaf<'p>>, round: &Arc<Round>) -> Vec<Asked<'p>> {
     let began = Instant::now();
-    let places = tokio::sync::Semaphore::new(AT_ONCE);
-    let places = &places;
+    let places = &Semaphore::new(AT_ONCE);
     join_all(leaves.into_iter().map(|leaf| async move {
         let _place = places.acquire().await;
         let findings = put(core, &leaf, round).await;
@@ -266,14 +266,12 @@ pub async fn ask_once<'p>(core: &Core, leaves: Vec<Leaf<'p>>, round: &Arc<Round>
 pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, cancel: &Flag) -> Vec<Asked<'p>> {
     let began = Instant::now();
     let mut rounds: HashMap<Instant, Arc<Round>> = HashMap::new();
+    let places = &Semaphore::new(AT_ONCE);
     let mut asking = FuturesUnordered::new();
-    let mut waiting: std::collections::VecDeque<(usize, Leaf<'p>)> = leaves.into_iter().enumerate().collect();
     let mut done: BTreeMap<usize, Asked<'p>> = BTreeMap::new();
     let mut told = 0;
     let first = Round::new();
-    rounds.insert(began, first);
-
-    let start = |(at, leaf): (usize, Leaf<'p>)| {
+    for (at, leaf) in leaves.into_iter().enumerate() {
         core.emitter.emit(
             place(core, &leaf, ""),
             Body::ExpectStarted {
@@ -282,21 +280,16 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, cancel: &Flag) ->
                 hold: leaf.timing.hold.map(Seconds::from),
             },
         );
-        Course { at, leaf, attempts: 0, held_since: None, due: began, last: None }
-    };
-    while asking.len() < AT_ONCE
-        && let Some(next) = waiting.pop_front()
-    {
-        let round = rounds[&began].clone();
-        asking.push(step(core, start(next), round, began, cancel));
+        let course = Course { at, leaf, attempts: 0, held_since: None, due: began, last: None };
+        asking.push(step(core, course, first.clone(), began, places, cancel));
     }
     while let Some(outcome) = asking.next().await {
         match outcome {
             Next::Again(course) => {
                 let now = Instant::now();
-                rounds.retain(|due, _| *due >= now || *due == began && !waiting.is_empty());
+                rounds.retain(|due, _| *due >= now);
                 let round = rounds.entry(course.due).or_default().clone();
-                asking.push(step(core, course, round, began, cancel));
+                asking.push(step(core, course, round, began, places, cancel));
             }
             Next::Done(at, asked) => {
                 done.insert(at, asked);
@@ -304,10 +297,6 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, cancel: &Flag) ->
                 while let Some(asked) = done.get(&told) {
                     report(core, asked).await;
                     told += 1;
-                }
-                if let Some(next) = waiting.pop_front() {
-                    let round = rounds.entry(began).or_default().clone();
-                    asking.push(step(core, start(next), round, began, cancel));
                 }
             }
         }
@@ -331,7 +320,14 @@ enum Next<'p> {
 }
 
 /// Waits until a leaf is due, asks it, and tells whether that was the last time.
-async fn step<'p>(core: &Core, mut course: Course<'p>, round: Arc<Round>, began: Instant, cancel: &Flag) -> Next<'p> {
+async fn step<'p>(
+    core: &Core,
+    mut course: Course<'p>,
+    round: Arc<Round>,
+    began: Instant,
+    places: &Semaphore,
+    cancel: &Flag,
+) -> Next<'p> {
     let timing = &course.leaf.timing;
     let deadline = timing.within.map(|within| began + within);
     let every = timing.every.unwrap_or(DEFAULT_EVERY).max(Duration::from_millis(10));
@@ -348,9 +344,14 @@ async fn step<'p>(core: &Core, mut course: Course<'p>, round: Arc<Round>, began:
         }
     }
     course.attempts += 1;
-    let asked_at = Instant::now();
+    let mut asked_at = Instant::now();
+    let asking = async {
+        let _place = places.acquire().await;
+        asked_at = Instant::now();
+        put(core, &course.leaf, &round).await
+    };
     let findings = tokio::select! {
-        findings = put(core, &course.leaf, &round) => findings,
+        findings = asking => findings,
         () = until(deadline) => match course.last.take() {
             // The last answer that came says more than that the next one did not.
             Some(last) if !last.iter().all(Finding::holds) => {

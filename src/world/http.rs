@@ -116,8 +116,9 @@ impl Http {
             .tls_info(true);
         if let Some(ca) = &key.1 {
             let authority = certificate::authority(Path::new(ca)).await?;
-            builder = builder
-                .tls_certs_merge(authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()));
+            builder = builder.tls_certs_merge(
+                authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()),
+            );
         }
         let client = builder
             .build()

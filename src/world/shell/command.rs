@@ -153,7 +153,11 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn read(mut from: impl AsyncRead + Unpin + Send + 'static, stream: Stream, output: Option<Arc<dyn Output>>) -> Self {
+    fn read(
+        mut from: impl AsyncRead + Unpin + Send + 'static,
+        stream: Stream,
+        output: Option<Arc<dyn Output>>,
+    ) -> Self {
         let kept: Arc<Mutex<Kept>> = Arc::default();
         let keeping = kept.clone();
         let reading = tokio::spawn(async move {
