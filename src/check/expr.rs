@@ -8,7 +8,8 @@ use crate::value::{Type, Value};
 
 use super::names::{Checker, Ctx, Member};
 use super::program::{
-    Arg, Call, Effect, Expr, ExprKind, Key, Link, LinkKind as ProgramLink, Native, ShellPart, ShellText, Text, TextPart,
+    Arg, Call, Effect, Expr, ExprKind, Key, Link, LinkKind as ProgramLink, Native, ShellPart, ShellText, Text,
+    TextPart, Wants,
 };
 use super::shell_text::{self, PlacedPart};
 use super::types;
@@ -547,15 +548,15 @@ impl Checker {
                     self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
                 }
                 let (call, secret, probes) = self.call(ctx, &native, args, span, name);
-                let wants = match next.map(|link| &link.kind) {
-                    Some(LinkKind::Field(field)) if matches!(native.returns, Type::Record(_)) => {
-                        Some(vec![field.text.clone()].into())
-                    }
-                    _ => None,
-                };
+                call.wants.call();
+                if let Some(LinkKind::Field(field)) = next.map(|link| &link.kind)
+                    && matches!(native.returns, Type::Record(_))
+                {
+                    call.wants.narrow([field.text.clone()]);
+                }
                 let function = native.effect == Effect::Function;
                 let ty = native.returns.clone();
-                let kind = ExprKind::Call(Call { wants, ..call });
+                let kind = ExprKind::Call(call);
                 Checked { secret: secret && function, probes: probes || !function, ..Checked::new(kind, ty, span) }
             }
             Member::Check(_) => {
@@ -641,7 +642,14 @@ impl Checker {
             }
         }
         let args = placed.into_iter().map(|arg| arg.map(|(arg, _)| arg)).collect();
-        (Call { native: native.clone(), args, wants: None, span }, secret, probes)
+        let wants = match native.effect {
+            Effect::Probe | Effect::Vouched => {
+                let written: String = self.sources.text(span).split_whitespace().collect();
+                self.wants.entry(written).or_default().clone()
+            }
+            Effect::Function | Effect::Action => Wants::default(),
+        };
+        (Call { native: native.clone(), args, wants, span }, secret, probes)
     }
 
     fn no_argument(&mut self, native: &Native, arg: &Argument) {

@@ -10,7 +10,7 @@ use crate::syntax::tree::{self, ItemKind, Name};
 use crate::value::Type;
 
 use super::library::{full_name, library, resolve_type};
-use super::program::{Global, Library, Native, Var};
+use super::program::{Global, Library, Native, Var, Wants};
 
 /// A file: the runbook, a module it uses, or one of the standard library.
 #[derive(Clone)]
@@ -78,6 +78,8 @@ pub(super) struct Checker {
     pub units: Vec<Unit>,
     pub diagnostics: Vec<Diagnostic>,
     pub vars: Vec<VarInfo>,
+    /// By how a call is written.
+    pub wants: HashMap<String, Wants>,
     pub checks: Vec<Signature>,
     pub actions: Vec<Signature>,
     pub program_globals: Vec<Global>,
@@ -119,6 +121,7 @@ impl Checker {
             units,
             diagnostics: Vec::new(),
             vars: Vec::new(),
+            wants: HashMap::new(),
             checks: Vec::new(),
             actions: Vec::new(),
             program_globals: Vec::new(),

@@ -2,7 +2,8 @@
 //!
 //! Out of `check`; into `engine`. Spans are kept, for events and messages.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use jiff::SignedDuration;
@@ -317,13 +318,49 @@ pub enum TextPart {
     Hole(Expr),
 }
 
+/// Which fields of a probe's result are looked at. Calls that are written alike share it, so that what several expects
+/// want to know at one moment stays one request.
+#[derive(Clone, Debug, Default)]
+pub struct Wants(Arc<Mutex<Wanted>>);
+
+#[derive(Debug, Default)]
+struct Wanted {
+    calls: u32,
+    /// Of how many of the calls it is known which fields are looked at.
+    narrowed: u32,
+    fields: BTreeSet<Arc<str>>,
+}
+
+impl Wants {
+    /// One more call that is written like this.
+    pub(super) fn call(&self) {
+        self.inner().calls += 1;
+    }
+
+    /// One of the calls is asked for no other fields than these.
+    pub(super) fn narrow(&self, fields: impl IntoIterator<Item = Arc<str>>) {
+        let mut wanted = self.inner();
+        wanted.narrowed += 1;
+        wanted.fields.extend(fields);
+    }
+
+    /// `None`: all may be.
+    pub fn fields(&self) -> Option<Arc<[Arc<str>]>> {
+        let wanted = self.inner();
+        (wanted.calls > 0 && wanted.calls == wanted.narrowed).then(|| wanted.fields.iter().cloned().collect())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Wanted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A call of a native, with its arguments in the order of its declaration; `None` where the default holds.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub native: Arc<Native>,
     pub args: Vec<Option<Arg>>,
-    /// Which fields of the result are looked at; `None`: all may be.
-    pub wants: Option<Arc<[Arc<str>]>>,
+    pub wants: Wants,
     pub span: Span,
 }
 

@@ -14,7 +14,7 @@ use super::library;
 use super::names::{Callable, Checker, Ctx, Member, Signature};
 use super::program::{
     Arg, Call, Definition, Effect, Expect, ExpectKind, Expr, ExprKind, FieldExpect, For, Global, GlobalKind, Handler,
-    If, Link, LinkKind, Member as GroupMember, Otherwise, Run, RunTarget, Step, Stmt, Stop, Var,
+    If, Link, LinkKind, Member as GroupMember, Otherwise, Run, RunTarget, Step, Stmt, Stop, Var, Wants,
 };
 
 /// What a header says.
@@ -136,13 +136,14 @@ impl Checker {
         }
         let mut expr = checked.expr;
         if let ExprKind::Call(call) = &mut expr.kind {
-            call.wants = Some(vec!["text".into()].into());
+            call.wants.narrow(["text".into()]);
         }
         let links = vec![Link { kind: LinkKind::Field("text".into()), span }];
         let text = Expr { kind: ExprKind::Chain { base: Box::new(expr), links }, ty: Type::String, span };
         match self.library.natives.get("without_last_newline") {
             Some(native) => {
-                let call = Call { native: native.clone(), args: vec![Some(Arg::Value(text))], wants: None, span };
+                let call =
+                    Call { native: native.clone(), args: vec![Some(Arg::Value(text))], wants: Wants::default(), span };
                 Expr { kind: ExprKind::Call(call), ty: Type::String, span }
             }
             None => text,
@@ -613,7 +614,7 @@ impl Checker {
             }
         }
         let _ = (name_span, secret_args);
-        let call = Call { native, args, wants: None, span: run.span };
+        let call = Call { native, args, wants: Wants::default(), span: run.span };
         Some(Run { bind: None, target: RunTarget::Native(call), changes, sensitive: false, span: run.span })
     }
 
@@ -891,7 +892,7 @@ impl Checker {
         if let ExprKind::Call(call) = &mut subject.expr.kind
             && matches!(call.native.returns, Type::Record(_))
         {
-            call.wants = Some(wanted.into());
+            call.wants.narrow(wanted);
         }
         Some((ExpectKind::Block { subject: subject.expr, var, fields: lowered }, subject.probes))
     }

@@ -318,7 +318,7 @@ impl<'c> Eval<'c> {
             limit: ask::limit(&call.native, &args),
             native: call.native.clone(),
             args,
-            wants: call.wants.clone(),
+            wants: call.wants.fields(),
             root: self.core.program.root.clone(),
         }
     }

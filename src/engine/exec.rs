@@ -77,6 +77,7 @@ pub async fn exec(
         // It only ever ends what runs; it doesn't end itself.
         () = watch.keep(&core, &cancel.gently) => {}
         () = time_limit(&core.program, &cancel.gently) => {}
+        () = tell(&core, &cancel) => {}
     }
     exec.verdict(tally, &chosen, began).await
 }
@@ -87,6 +88,17 @@ async fn time_limit(program: &Program, flag: &Flag) {
         tokio::time::sleep(limit).await;
         let text = display::duration_text(limit.try_into().unwrap_or_default());
         flag.raise(Cause::TimeLimit(text.into()));
+    }
+    std::future::pending().await
+}
+
+/// Tells at once that the run was told to end: what still has to finish may take a while. A stop block tells itself.
+async fn tell(core: &Core, cancel: &Cancel) {
+    for flag in [&cancel.gently, &cancel.at_once] {
+        let reason = flag.raised().await;
+        if !matches!(flag.cause(), Some(Cause::Stop(_))) {
+            core.emitter.emit(Place::default(), Body::Cancelled { reason });
+        }
     }
     std::future::pending().await
 }

@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use crate::engine::event::{
     Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Seconds, Sink, State, StepOutcome,
     Verdict,
@@ -38,6 +40,8 @@ pub struct Text<P, R> {
     last_possible: Option<String>,
     last_part: Option<Part>,
     probes: Vec<String>,
+    /// The expects that are asked until they hold, by id, with what was last told of them.
+    waiting: IndexMap<String, String>,
 }
 
 impl<P: Write + Send, R: Write + Send> Text<P, R> {
@@ -52,6 +56,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             last_possible: None,
             last_part: None,
             probes: Vec::new(),
+            waiting: IndexMap::new(),
         }
     }
 
@@ -100,6 +105,17 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         let _ = write!(self.progress, "{painted}");
         let _ = self.progress.flush();
         self.shown_live = true;
+    }
+
+    /// Tells at the bottom what is waited for, and how much else.
+    fn waits(&mut self) {
+        let Some(last) = self.waiting.values().last() else { return };
+        let more = match self.waiting.len() - 1 {
+            0 => String::new(),
+            more => format!("({more} more) "),
+        };
+        let text = format!("  … {more}{last}");
+        self.live(&text);
     }
 
     /// Tells where the next lines belong, where that changes: a handler, `finally`, a branch that may be taken.
@@ -308,6 +324,12 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 }
 
+/// The time of day of an event, as the wall shows it.
+fn clock(event: &Event) -> String {
+    let time = event.time.to_zoned(jiff::tz::TimeZone::system());
+    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+}
+
 /// `1.2s`, `35ms`, `2m05s`: short, for people.
 pub fn time(seconds: Seconds) -> String {
     let duration = seconds.duration();
@@ -317,7 +339,10 @@ pub fn time(seconds: Seconds) -> String {
     if duration < Duration::from_secs(60) {
         return format!("{:.1}s", duration.as_secs_f64());
     }
-    format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60)
+    match duration.as_secs() % 60 {
+        0 => format!("{}m", duration.as_secs() / 60),
+        seconds => format!("{}m{seconds:02}s", duration.as_secs() / 60),
+    }
 }
 
 impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
@@ -382,12 +407,14 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 };
                 self.probes.push(format!("{}{held}  {}", safe(call), time(*elapsed)));
             }
-            Body::ActionStarted { action, .. } => {
+            Body::ActionStarted { action, limit, .. } => {
                 self.belongs(place);
                 for (at, line) in action.lines().enumerate() {
                     let mark = if at == 0 { "$" } else { " " };
                     self.line(&format!("  {} {}", self.paint.action(mark), safe(line)));
                 }
+                let limit = limit.map(|limit| format!(", for at most {}", time(limit))).unwrap_or_default();
+                self.live(&format!("  … since {}{limit}", clock(event)));
             }
             Body::Output { stream, text } => {
                 let bar = if *stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
@@ -418,21 +445,28 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.belongs(place);
                 self.line(&self.paint.dim(&format!("  – not needed: {}", safe(action))));
             }
-            Body::ExpectStarted { text, within, .. } => {
-                if within.is_some() {
-                    self.live(&format!("  … {}", safe(text)));
-                }
+            Body::ExpectStarted { text, within: Some(within), .. } => {
+                let told = format!("{} · {} left", safe(text), time(*within));
+                self.waiting.insert(place.expect.clone().unwrap_or_default(), told);
+                self.waits();
             }
             Body::ExpectAsked { attempt, actual, remaining, .. } => {
                 let id = place.expect.as_deref().unwrap_or_default();
-                let text =
-                    format!("  … {} · asked {attempt}× · {} left · found {}", safe(id), time(*remaining), safe(actual));
-                self.live(&text);
+                let times = if *attempt == 1 { "once".to_owned() } else { format!("{attempt} times") };
+                let told = format!("{} · asked {times} · {} left · found {}", safe(id), time(*remaining), safe(actual));
+                if let Some((_, waiting)) = self.waiting.iter_mut().find(|(whole, _)| id.starts_with(whole.as_str())) {
+                    *waiting = told;
+                }
+                self.waits();
             }
             Body::ExpectEnded(result) => {
+                let id = place.expect.as_deref().unwrap_or_default();
+                self.waiting.retain(|whole, _| !id.starts_with(whole.as_str()));
                 self.belongs(place);
                 self.expect(place, result);
+                self.waits();
             }
+            Body::ExpectStarted { .. } => {}
             Body::HandlerStarted { .. } => {
                 self.last_part = place.part;
                 self.line(&self.paint.doubtful("  ↳ on-failure"));
@@ -448,7 +482,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.line(&self.paint.dim(&format!("      {} · {}", safe(text), safe(actual))));
             }
             Body::Cancelled { reason } => {
-                let text = format!("■ {}: finishing what has to be", safe(reason));
+                let text = format!("■ {}", safe(reason));
                 self.line(&self.paint.doubtful(&text));
             }
             Body::Verdict { .. } => self.verdict(event),

@@ -170,7 +170,12 @@ pub(super) fn syntax(file: FileId, slice: &str, base: usize, at: usize, expected
         [one] => (*one).to_owned(),
         [rest @ .., last] => format!("{} or {last}", rest.iter().take(6).copied().collect::<Vec<_>>().join(", ")),
     };
-    error(&format!("{what} can't stand here")).label(format!("expected {wanted}"))
+    let error = error(&format!("{what} can't stand here")).label(format!("expected {wanted}"));
+    let starts = STATEMENTS.contains(&found) || ITEMS.contains(&found);
+    if starts && expected.contains(&Rule::EOI) {
+        return error.help(format!("a statement ends with its line: put `{found}` on a line of its own"));
+    }
+    error
 }
 
 /// What stands at a place, as a message shows it: a word, or a character.

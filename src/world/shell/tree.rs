@@ -5,6 +5,8 @@
 //! environment is found as a descendant. The keeper does the same should this program die.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -220,17 +222,22 @@ fn running(pid: i32) -> bool {
 
 fn children_of(pid: i32) -> Vec<i32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads.flat_map(|thread| children_listed(&thread.path().join("children"))).collect()
+    let listed = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    listed.flat_map(|listed| listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// What was left to this process by a parent that is gone: the kernel gives such a child to the first thread, and
 /// commands are started by another one.
 fn orphans() -> Vec<i32> {
-    let here = std::process::id();
-    children_listed(std::path::Path::new(&format!("/proc/{here}/task/{here}/children")))
-}
-
-fn children_listed(path: &std::path::Path) -> Vec<i32> {
-    let listed = std::fs::read_to_string(path).unwrap_or_default();
-    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    // Kept open, since this is asked after every command; proc_pid_children(5) is made anew for each reading from 0.
+    static CHILDREN: LazyLock<std::io::Result<File>> = LazyLock::new(|| {
+        let here = std::process::id();
+        File::open(format!("/proc/{here}/task/{here}/children"))
+    });
+    let mut listed = [0; 4096];
+    let count = CHILDREN.as_ref().ok().and_then(|file| file.read_at(&mut listed, 0).ok()).unwrap_or(0);
+    if count == listed.len() {
+        return children_of(std::process::id() as i32);
+    }
+    String::from_utf8_lossy(&listed[..count]).split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
