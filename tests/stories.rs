@@ -213,6 +213,22 @@ fn the_whole_tree_ends_with_the_program() {
 }
 
 #[test]
+fn what_a_command_leaves_running_on_purpose_stays() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  run \"setsid sleep 9713 >/dev/null 2>&1 &\"\n  run \"touch begun; sleep 9714\"\n}\n",
+    );
+    let mut child = story.command(&["exec", "plan.runbook"]).spawn().expect("it starts");
+    wait_for(|| story.path("begun").exists() && sleeping("9714") > 0);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    wait_for(|| sleeping("9714") == 0);
+    let left = sleepers("9713");
+    assert_eq!(left.len(), 1, "it was left on purpose");
+    // SAFETY: sends a signal to a process that this test started.
+    unsafe { libc::kill(left[0], libc::SIGKILL) };
+}
+
+#[test]
 fn an_interrupt_lets_finally_finish() {
     let story = Story::new(
         "runbook \"T\" { }\nstep a {\n  run \"touch started; sleep 30\"\n  finally {\n    run \"touch finally\"\n  }\n}\nstep b {\n  run \"touch never\"\n}\n",
@@ -512,10 +528,15 @@ fn wait_for(condition: impl Fn() -> bool) {
 
 /// How many `sleep` processes of this length there are.
 fn sleeping(length: &str) -> usize {
+    sleepers(length).len()
+}
+
+fn sleepers(length: &str) -> Vec<i32> {
+    let is = |line: &[u8]| line.split(|byte| *byte == 0).take(2).eq([&b"sleep"[..], length.as_bytes()]);
     std::fs::read_dir("/proc")
         .expect("proc")
         .flatten()
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .filter(|line| line.split(|byte| *byte == 0).take(2).eq([&b"sleep"[..], length.as_bytes()]))
-        .count()
+        .filter(|entry| std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| is(&line)))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }

@@ -130,6 +130,22 @@ fn a_certificate_is_looked_at_whatever_it_is() {
 }
 
 #[test]
+fn a_certificate_that_lasts_is_told_from_one_that_does_not() {
+    let authority = Authority::new();
+    let (good, old) = (authority.serve("localhost", (2020, 2090)), authority.serve("localhost", (2020, 2021)));
+    let story = Story::new(&format!(
+        "runbook \"TLS\" {{ }}\nstep look {{\n  expect net.certificate_lasts(\"localhost\", {good})\n\
+         expect net.certificate_lasts(\"localhost\", {good}, at_least: 90000d)\n\
+         expect net.certificate_lasts(\"localhost\", {old})\n}}\n"
+    ));
+    story.write("ca.pem", &authority.pem());
+    let mut command = story.command(&["dry-run", "plan.runbook"]);
+    command.env("SSL_CERT_FILE", story.path("ca.pem")).env_remove("SSL_CERT_DIR");
+    let told = support::told(command.output().expect("it runs"));
+    assert!(told.text.contains("3 hold now, 3 differ now, 0 unknown"), "{}", told.text);
+}
+
+#[test]
 fn requests_tell_what_is_wrong_with_a_certificate() {
     let authority = Authority::new();
     let old = authority.serve("localhost", (2020, 2021));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::syntax::literal;
 use crate::syntax::tree::{self, Argument, CompareOp, LinkKind, Name, Quantifier, StringPart};
 use crate::value::{Type, Value};
 
@@ -157,6 +158,13 @@ impl Checker {
     fn fits(&mut self, checked: &Checked, wanted: &Type, of: Option<&str>) {
         let found = &checked.expr.ty;
         if found.fits(wanted) {
+            if let (Type::Url, ExprKind::Literal(Value::Text(text))) = (wanted, &checked.expr.kind)
+                && !literal::is_url(text)
+            {
+                let message = format!("`{text}` is no URL: it has to start with http:// or https://");
+                let help = format!("such as \"http://{}\"", text.trim_start_matches('/'));
+                self.error(Diagnostic::new(Code::BadLiteral, checked.expr.span, message).label("not a URL").help(help));
+            }
             return;
         }
         let of = of.map(|of| format!("`{of}` takes ")).unwrap_or_default();

@@ -222,6 +222,7 @@ fn from_text(text: &str, ty: &Type, typed_in: &std::path::Path) -> Option<Value>
     Some(match ty {
         Type::Path if text.is_empty() => return None,
         Type::Path => Value::text(typed_in.join(text).to_str()?),
+        Type::Url if !literal::is_url(text) => return None,
         Type::String | Type::Url | Type::Any => Value::text(text),
         Type::Bool => Value::Bool(text.parse().ok()?),
         Type::Number => Value::Number(Number::parse(text)?),
@@ -294,6 +295,7 @@ fn example(ty: &Type) -> Option<&'static str> {
     Some(match ty {
         Type::Bool => "true",
         Type::Number => "42",
+        Type::Url => "http://127.0.0.1:8080",
         Type::Duration => "30s",
         Type::Size => "512MiB",
         Type::Percent => "50%",

@@ -280,7 +280,7 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, cancel: &Flag) ->
                 hold: leaf.timing.hold.map(Seconds::from),
             },
         );
-        let course = Course { at, leaf, attempts: 0, held_since: None, due: began, last: None };
+        let course = Course { at, leaf, attempts: 0, held_since: None, kept: Duration::ZERO, due: began, last: None };
         asking.push(step(core, course, first.clone(), began, places, cancel));
     }
     while let Some(outcome) = asking.next().await {
@@ -310,6 +310,8 @@ struct Course<'p> {
     leaf: Leaf<'p>,
     attempts: u32,
     held_since: Option<Instant>,
+    /// For how long it had held when it was last told.
+    kept: Duration,
     due: Instant,
     last: Option<Vec<Finding>>,
 }
@@ -358,7 +360,13 @@ async fn step<'p>(
                 course.attempts -= 1;
                 last
             }
-            _ => vec![Finding::unknown(course.leaf.expect, late(within))],
+            // It held whenever it was told, and has to hold for longer.
+            Some(last) => {
+                course.attempts -= 1;
+                let why = held_short(course.kept, hold);
+                return done(course, last, Some(why));
+            }
+            None => vec![Finding::unknown(course.leaf.expect, late(within))],
         },
         reason = cancel.raised() => vec![cancelled(course.leaf.expect, &reason)],
     };
@@ -370,9 +378,9 @@ async fn step<'p>(
         match hold {
             Some(hold) if kept < hold => {
                 if deadline.is_some_and(|deadline| now >= deadline) {
-                    let why = format!("it has held for {} of {} when the time was up", text(kept), text(hold));
-                    return done(course, findings, Some(why));
+                    return done(course, findings, Some(held_short(kept, Some(hold))));
                 }
+                course.kept = kept;
                 course.due = (asked_at + every).min(since + hold).max(now);
                 if let Some(deadline) = deadline {
                     course.due = course.due.min(deadline);
@@ -433,6 +441,10 @@ async fn until(deadline: Option<Instant>) {
 fn text(duration: Duration) -> String {
     let rounded = Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     crate::value::display::duration_text(rounded.try_into().unwrap_or_default())
+}
+
+fn held_short(kept: Duration, hold: Option<Duration>) -> String {
+    format!("it had held for {} of {} when the time was up", text(kept), text(hold.unwrap_or_default()))
 }
 
 fn late(within: Option<Duration>) -> Unknown {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::value::{Answer, Value};
@@ -191,6 +192,16 @@ fn forms(secret: &str) -> Vec<String> {
         forms.push(text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$"));
         let quoted = crate::value::display::quoted(text);
         forms.push(quoted[1..quoted.len() - 1].to_owned());
+        let whole = STANDARD.encode(text);
+        // base64(1) breaks its lines.
+        forms.extend(
+            whole
+                .as_bytes()
+                .chunks(76)
+                .filter(|line| line.len() >= SHORTEST_LINE)
+                .map(|line| String::from_utf8_lossy(line).into_owned()),
+        );
+        forms.extend([whole, URL_SAFE.encode(text)]);
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             forms.extend(base64_forms(&engine, text.as_bytes()));
         }

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use crate::engine::event::{Published, Sink};
 
+use super::safe::safe_json;
+
 pub struct Json<W> {
     out: W,
 }
@@ -18,7 +20,7 @@ impl<W: Write + Send> Sink for Json<W> {
     fn take(&mut self, event: &Published) {
         // Who reads may have gone; the run goes on.
         if let Ok(line) = serde_json::to_string(event.get()) {
-            let _ = writeln!(self.out, "{line}");
+            let _ = self.out.write_all((safe_json(line) + "\n").as_bytes());
             let _ = self.out.flush();
         }
     }

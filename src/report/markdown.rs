@@ -23,6 +23,7 @@ impl<W: Write + Send> Markdown<W> {
     fn expect(&mut self, event: &Event, result: &ExpectResult) {
         let dry = self.mode == Mode::DryRun;
         let word = match (result.state, dry) {
+            (State::Differs, _) if result.warn => "⚠️",
             (State::Holds, true) => "✅ holds now",
             (State::Holds, false) => "✅",
             (State::Differs, true) => "❌ **differs now**",
@@ -32,7 +33,9 @@ impl<W: Write + Send> Markdown<W> {
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
         let line = event.place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", code(&result.text)));
+        let id = event.place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
+        let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
+        self.steps.push_str(&format!("- {word} {name}{}{line}{as_of_now}\n", code(&result.text)));
         match result.state {
             State::Holds => {}
             State::Unknown => {
@@ -106,7 +109,8 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::StepStarted { title, attempt } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 let name = event.place.step.as_deref().unwrap_or_default();
-                self.steps.push_str(&format!("\n### {} {}{again}\n\n", code(name), escaped(title)));
+                let title = if title == name { String::new() } else { format!(" {}", escaped(title)) };
+                self.steps.push_str(&format!("\n### {}{title}{again}\n\n", code(name)));
             }
             Body::StepEnded { outcome: StepOutcome::Skipped, reason, .. } => {
                 let name = event.place.step.as_deref().unwrap_or_default();
@@ -127,6 +131,9 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 let value: Vec<String> = value.lines().take(200).map(safe).collect();
                 self.steps.push_str(&fenced("", &value.join("\n"), "  "));
             }
+            Body::HandlerStarted { .. } => self.steps.push_str("- ↳ on-failure\n"),
+            Body::AskingAgain => self.steps.push_str("- ↻ asking again what failed\n"),
+            Body::Cancelled { reason } => self.steps.push_str(&format!("- ■ {}\n", escaped(reason))),
             Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
             Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
             Body::ExpectEnded(result) => self.expect(event, result),

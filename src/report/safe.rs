@@ -21,6 +21,22 @@ pub fn safe(text: &str) -> String {
     out
 }
 
+/// A line of JSON in which what could mislead a reader is written as an escape: the same data, and harmless to look at.
+pub fn safe_json(line: String) -> String {
+    if !line.chars().any(harmful) {
+        return line;
+    }
+    let mut out = String::with_capacity(line.len() + 16);
+    for char in line.chars() {
+        // All of them are below U+10000: one unit of UTF-16 (RFC 8259, section 7).
+        match char {
+            char if harmful(char) => out.push_str(&format!("\\u{:04x}", char as u32)),
+            char => out.push(char),
+        }
+    }
+    out
+}
+
 fn harmful(char: char) -> bool {
     char.is_control()
         // Bidirectional marks and overrides (Unicode 15, UAX #9), and characters without width.
@@ -30,7 +46,15 @@ fn harmful(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::safe;
+    use super::{safe, safe_json};
+
+    #[test]
+    fn json_stays_the_same_data() {
+        let data = serde_json::json!({ "a": "\u{202e}x\u{9b}2J\u{7f}✓" });
+        let line = safe_json(data.to_string());
+        assert!(line.chars().all(|char| !super::harmful(char)), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).expect("JSON"), data);
+    }
 
     #[test]
     fn nothing_steers_the_terminal() {

@@ -83,6 +83,11 @@ fn scaled(number: &str, unit: i64) -> Option<i128> {
     Some(scaled / ten)
 }
 
+/// Whether a text is a URL that can be asked (RFC 9110, section 4.2): `localhost:8080` is none.
+pub fn is_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
