@@ -55,7 +55,10 @@ impl Finding {
 
 fn expected_of(expect: &Expect) -> String {
     match &expect.kind {
-        ExpectKind::Block { fields, .. } => fields.iter().map(|field| &*field.text).collect::<Vec<_>>().join(", "),
+        ExpectKind::Block { fields, .. } => {
+            let lines = fields.iter().map(|field| field.text.strip_prefix(&*expect.text).unwrap_or(&field.text));
+            lines.collect::<Vec<_>>().join(", ")
+        }
         _ => expect.text.to_string(),
     }
 }
