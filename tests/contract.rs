@@ -258,7 +258,8 @@ fn a_runbook_is_found_by_its_name() {
     }
     let text = |title: &str| format!("runbook \"{title}\" {{ }}\nstep a {{\n  expect 1 == 1\n}}\n");
     story.write("runbooks/small.runbook", &text("Small")).write("runbooks/big/big.runbook", &text("Big"));
-    for (name, title) in [("small", "Small"), ("big", "Big")] {
+    story.write("runbooks/big/other.runbook", &text("Other"));
+    for (name, title) in [("small", "Small"), ("big", "Big"), ("big/other", "Other")] {
         let mut command = story.command(&["dry-run", name]);
         let told = told(command.current_dir(story.path("deep/down")).output().expect("it runs"));
         assert_eq!(told.status, 0, "{}", told.text);

@@ -1,7 +1,7 @@
 //! Finding and reading the file that is meant, and the params that are set.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::check::Input;
 use crate::check::program::Settings;
@@ -32,11 +32,12 @@ fn find(file: &str) -> Result<PathBuf, String> {
     if path.is_file() {
         return Ok(path);
     }
-    let name = Path::new(file).components().count() == 1 && !file.contains('.');
+    let name = !file.contains('.') && Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if name {
         let here = std::env::current_dir().unwrap_or_default();
         for folder in here.ancestors().map(|folder| folder.join("runbooks")) {
-            for candidate in [folder.join(format!("{file}.runbook")), folder.join(file).join(format!("{file}.runbook"))]
+            let last = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+            for candidate in [folder.join(format!("{file}.runbook")), folder.join(file).join(format!("{last}.runbook"))]
             {
                 if candidate.is_file() {
                     return Ok(candidate.strip_prefix(&here).map(Path::to_owned).unwrap_or(candidate));
