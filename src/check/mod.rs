@@ -8,10 +8,15 @@ pub mod library;
 pub mod program;
 pub mod shell_text;
 
+mod access;
+mod call;
+mod expect;
 mod expr;
+mod items;
 mod load;
 mod names;
 mod params;
+mod run;
 mod stmt;
 mod types;
 

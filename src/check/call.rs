@@ -1,0 +1,213 @@
+//! Calls of natives, and the texts of shell commands.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::syntax::tree::{self, Argument, LinkKind, StringPart};
+use crate::value::Type;
+
+use super::expr::Checked;
+use super::names::{Checker, Ctx, Member};
+use super::program::{Arg, Call, Effect, ExprKind, Native, ShellPart, ShellText, Wants};
+use super::shell_text::{self, PlacedPart};
+use super::types;
+
+impl Checker {
+    /// A call in an expression: only what looks may stand there.
+    pub(super) fn called(
+        &mut self,
+        ctx: &Ctx,
+        member: Member,
+        args: &[Argument],
+        span: Span,
+        name: Span,
+        next: Option<&tree::Link>,
+    ) -> Checked {
+        let words = self.sources.text(name).to_owned();
+        match member {
+            Member::Native(native) => {
+                if native.effect == Effect::Action {
+                    let help = match &*native.name {
+                        "http.post" => "do it as a statement: `run http.post(…)`, or `let r = run http.post(…)`; a POST that only queries is `http.post_query(…)`".to_owned(),
+                        name => format!("do it as a statement: `run {name}(…)`, or `let r = run {name}(…)`"),
+                    };
+                    let message = format!("`{words}` changes something, and here things are only looked at");
+                    self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
+                }
+                let (call, secret, probes) = self.call(ctx, &native, args, span, name);
+                call.wants.call();
+                if let Some(LinkKind::Field(field)) = next.map(|link| &link.kind)
+                    && matches!(native.returns, Type::Record(_))
+                {
+                    call.wants.narrow([field.text.clone()]);
+                }
+                let function = native.effect == Effect::Function;
+                let ty = native.returns.clone();
+                let kind = ExprKind::Call(call);
+                Checked { secret: secret && function, probes: probes || !function, ..Checked::new(kind, ty, span) }
+            }
+            Member::Check(_) => {
+                let message = format!("the check `{words}` is no value");
+                let help = format!("ask it: `expect {words}(…)`");
+                self.error(Diagnostic::new(Code::CheckAsValue, name, message).label("a check").help(help));
+                Checked::bad(span)
+            }
+            Member::Action(_) => {
+                let message = format!("the action `{words}` changes something, and here things are only looked at");
+                let help = format!("do it as a statement: `run {words}(…)`");
+                self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
+                Checked::bad(span)
+            }
+            Member::Global(_) => Checked::bad(span),
+        }
+    }
+
+    /// The arguments of a native in the order of its declaration.
+    pub(super) fn call(
+        &mut self,
+        ctx: &Ctx,
+        native: &Arc<Native>,
+        args: &[Argument],
+        span: Span,
+        name: Span,
+    ) -> (Call, bool, bool) {
+        let mut placed: Vec<Option<(Arg, Span)>> = native.params.iter().map(|_| None).collect();
+        let (mut secret, mut probes) = (false, false);
+        for (at, arg) in args.iter().enumerate() {
+            let place = match &arg.name {
+                Some(named) => native.params.iter().position(|param| param.name == named.text),
+                None => (at < native.params.len()).then_some(at),
+            };
+            let Some(place) = place else {
+                self.no_argument(native, arg);
+                self.expr(ctx, &arg.value);
+                continue;
+            };
+            let param = &native.params[place];
+            let at = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
+            if let Some((_, first)) = &placed[place] {
+                let first = *first;
+                let diagnostic = Diagnostic::new(Code::UnknownArgument, at, format!("`{}` is given twice", param.name))
+                    .label("again here")
+                    .also(first, "first here");
+                self.error(diagnostic);
+                continue;
+            }
+            if param.ty == Type::Shell {
+                let text = match &arg.value.kind {
+                    tree::ExprKind::String(literal) => self.shell(ctx, literal).0,
+                    tree::ExprKind::Bad => ShellText { parts: Vec::new(), span: arg.value.span },
+                    _ => {
+                        let message = "a shell command is written out, never computed";
+                        let help = "write it as a string, with values as `#{value}`; they never become source";
+                        self.error(
+                            Diagnostic::new(Code::ShellLiteral, arg.value.span, message)
+                                .label("not a string literal")
+                                .help(help),
+                        );
+                        ShellText { parts: Vec::new(), span: arg.value.span }
+                    }
+                };
+                placed[place] = Some((Arg::Shell(text), at));
+                continue;
+            }
+            let value = self.expr(ctx, &arg.value);
+            let named = param.name.to_string();
+            self.fits(&value, &param.ty.clone(), Some(&named));
+            secret |= value.secret;
+            probes |= value.probes;
+            placed[place] = Some((Arg::Value(value.expr), at));
+        }
+        for (param, arg) in native.params.iter().zip(&placed) {
+            if arg.is_none() && param.default.is_none() && !param.optional {
+                let message = format!("`{}` needs `{}`, {}", native.name, param.name, types::a(&param.ty));
+                let help =
+                    format!("`runbook doc {}` shows what it takes", native.name.split('.').next().unwrap_or_default());
+                self.error(
+                    Diagnostic::new(Code::MissingArgument, name, message).label("an argument is missing").help(help),
+                );
+            }
+        }
+        let args = placed.into_iter().map(|arg| arg.map(|(arg, _)| arg)).collect();
+        let wants = match native.effect {
+            Effect::Probe | Effect::Vouched => {
+                let written: String = self.sources.text(span).split_whitespace().collect();
+                self.wants.entry(written).or_default().clone()
+            }
+            Effect::Function | Effect::Action => Wants::default(),
+        };
+        (Call { native: native.clone(), args, wants, span }, secret, probes)
+    }
+
+    fn no_argument(&mut self, native: &Native, arg: &Argument) {
+        let names: Vec<&str> = native.params.iter().map(|param| &*param.name).collect();
+        let diagnostic = match &arg.name {
+            Some(named) => {
+                let help = match did_you_mean(&named.text, names.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("it takes {}", names.join(", ")),
+                };
+                let message = format!("`{}` takes no `{}`", native.name, named.text);
+                Diagnostic::new(Code::UnknownArgument, named.span, message).label("unknown").help(help)
+            }
+            None => {
+                let count = names.len();
+                let message = format!("`{}` takes {count} argument{}", native.name, if count == 1 { "" } else { "s" });
+                Diagnostic::new(Code::UnknownArgument, arg.value.span, message).label("one too many")
+            }
+        };
+        self.error(diagnostic);
+    }
+
+    /// A shell command; whether a secret stands in it.
+    pub(super) fn shell(&mut self, ctx: &Ctx, literal: &tree::StringLit) -> (ShellText, bool) {
+        let parts = match shell_text::analyse(literal) {
+            Ok(parts) => parts,
+            Err(diagnostic) => {
+                self.error(diagnostic);
+                // What is interpolated is checked all the same.
+                for part in &literal.parts {
+                    if let StringPart::Hole(hole) = part {
+                        self.expr(ctx, hole);
+                    }
+                }
+                return (ShellText { parts: Vec::new(), span: literal.span }, false);
+            }
+        };
+        let mut lowered = Vec::with_capacity(parts.len());
+        for part in parts {
+            lowered.push(match part {
+                PlacedPart::Source(text) => ShellPart::Source(text),
+                PlacedPart::Hole { value, place } => {
+                    let value = self.expr(ctx, value);
+                    self.word(&value, place == super::program::ShellPlace::Bare);
+                    if value.secret {
+                        self.secret_in_command(value.expr.span, "a shell command");
+                    }
+                    ShellPart::Hole { value: value.expr, place }
+                }
+            });
+        }
+        (ShellText { parts: lowered, span: literal.span }, false)
+    }
+
+    /// A value that becomes a word of a command, or several.
+    fn word(&mut self, value: &Checked, bare: bool) {
+        let refused = match &value.expr.ty {
+            Type::List(_) if bare => return,
+            Type::List(_) => "a list becomes several words, so it can't stand in quotes",
+            Type::Map(_) | Type::Record(_) => "this has no text of its own",
+            _ => return,
+        };
+        let help = "name one of its parts, or let a list stand outside of quotes";
+        self.error(Diagnostic::new(Code::NotText, value.expr.span, refused).label(types::a(&value.expr.ty)).help(help));
+    }
+
+    pub(super) fn secret_in_command(&mut self, span: Span, what: &str) {
+        let message = format!("a secret in {what} can be read by every user of this host");
+        let diagnostic = Diagnostic::new(Code::SecretInCommand, span, message)
+            .label("a secret")
+            .help("pass it by the environment, `run \"… \\\"$TOKEN\\\"\" env { TOKEN: token }`, or by `stdin token`");
+        self.error(diagnostic);
+    }
+}
