@@ -113,7 +113,9 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(global),
         Command::Demo(demo) => demo.run(global),
     });
-    match worker.map(std::thread::JoinHandle::join) {
+    let ended = worker.map(std::thread::JoinHandle::join);
+    crate::world::shell::keeper::dismiss();
+    match ended {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => ExitCode::from(101),
         Err(error) => {

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::check::program::Program;
 use crate::check::{Checked, check};
 use crate::engine::cancel::Cause;
-use crate::engine::event::{Sink, Verdict};
+use crate::engine::event::{Sink, State, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Options, ReadOnly, Real, dry_run, exec};
@@ -165,5 +165,5 @@ pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust,
     let eyes = Eyes::new(clock.clone());
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
     let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
-    (sum.differs + sum.unknown > 0,)
+    (sum.count_of(State::Differs) + sum.count_of(State::Unknown) > 0,)
 }

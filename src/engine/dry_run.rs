@@ -70,7 +70,11 @@ pub async fn dry_run(
         Place::default(),
         Body::Summary {
             actions: tally.planned,
-            expects: StateCounts { holds: tally.holds, differs: tally.differs, unknown: tally.unknown },
+            expects: StateCounts {
+                holds: tally.count_of(State::Holds),
+                differs: tally.count_of(State::Differs),
+                unknown: tally.count_of(State::Unknown),
+            },
             as_of_now: tally.as_of_now,
             possibly: tally.possible,
             probes: tally.probes,

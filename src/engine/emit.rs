@@ -1,6 +1,9 @@
 //! Where events leave the engine: numbered, dated, secrets taken out, handed to every sink. There is no other way out.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+
+use indexmap::IndexMap;
 
 use super::event::{Body, Event, Place, Sink, State};
 use super::redact::Redactor;
@@ -22,14 +25,36 @@ struct Inner {
 /// What the sums at the end of a run are made of: a fold over the events, kept up as they pass.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    pub holds: u32,
-    pub differs: u32,
-    pub unknown: u32,
+    /// What the rows of each expect came to when it was last asked: one that was mended counts as it is now.
+    expects: HashMap<String, Vec<State>>,
     pub as_of_now: u32,
     pub planned: u32,
     pub possible: u32,
     pub probes: u32,
-    pub warnings: Vec<String>,
+    /// By expect, as it is now.
+    pub warnings: IndexMap<String, String>,
+}
+
+impl Tally {
+    /// How many expects came to this in the end.
+    pub fn count_of(&self, state: State) -> u32 {
+        self.expects.values().flatten().filter(|last| **last == state).count().try_into().unwrap_or(u32::MAX)
+    }
+
+    /// The rows of the expect that a row belongs to: its id goes on where the expect's own ends.
+    fn rows(&mut self, id: &str) -> &mut Vec<State> {
+        let mut expect = id;
+        while !self.expects.contains_key(expect) {
+            match expect.rfind(['.', '[']) {
+                Some(end) => expect = &expect[..end],
+                None => {
+                    expect = id;
+                    break;
+                }
+            }
+        }
+        self.expects.entry(expect.to_owned()).or_default()
+    }
 }
 
 impl Emitter {
@@ -60,16 +85,19 @@ impl Emitter {
 impl Tally {
     fn count(&mut self, place: &Place, body: &Body) {
         match body {
+            Body::ExpectStarted { .. } => {
+                self.expects.insert(place.expect.clone().unwrap_or_default(), Vec::new());
+            }
             Body::ExpectEnded(result) => {
-                match result.state {
-                    State::Holds => self.holds += 1,
-                    State::Differs => self.differs += 1,
-                    State::Unknown => self.unknown += 1,
-                }
+                self.rows(place.expect.as_deref().unwrap_or_default()).push(result.state);
                 self.as_of_now += u32::from(result.as_of_now.is_some());
+                let id = place.expect.clone().unwrap_or_default();
                 if result.warn && result.state != State::Holds {
                     let what = result.message.as_deref().unwrap_or(&result.text);
-                    self.warnings.push(format!("{}: {what}", place.expect.as_deref().unwrap_or_default()));
+                    let who = if result.named { &id } else { &result.text };
+                    self.warnings.insert(id.clone(), format!("{who}: {what}"));
+                } else {
+                    self.warnings.shift_remove(&id);
                 }
             }
             Body::ActionPlanned { .. } => {

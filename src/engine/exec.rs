@@ -20,7 +20,7 @@ use super::core::{Core, Site};
 use super::describe;
 use super::emit::Emitter;
 use super::eval::{Eval, bind_item};
-use super::event::{Body, ExpectCounts, Mode, Part, Place, Seconds, Sink, StepCounts, StepOutcome, Verdict};
+use super::event::{Body, ExpectCounts, Mode, Part, Place, Seconds, Sink, State, StepCounts, StepOutcome, Verdict};
 use super::group::{self, Asked, Expansion};
 use super::options::{Chosen, Options};
 use super::redact::Redactor;
@@ -212,9 +212,14 @@ impl<'c> Exec<'c> {
                 verdict,
                 reasons,
                 steps,
-                expects: ExpectCounts { held: sum.holds, differed: sum.differs, unknown: sum.unknown, waived: 0 },
+                expects: ExpectCounts {
+                    held: sum.count_of(State::Holds),
+                    differed: sum.count_of(State::Differs),
+                    unknown: sum.count_of(State::Unknown),
+                    waived: 0,
+                },
                 recovered,
-                warnings: sum.warnings,
+                warnings: sum.warnings.into_values().collect(),
                 partial: chosen.partial.clone(),
                 elapsed: Seconds::from(began.elapsed()),
             },

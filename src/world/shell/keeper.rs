@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::io::{BufRead, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,11 @@ use super::tree;
 
 /// The hidden first argument that makes this program a keeper.
 pub const ARGUMENT: &str = "--keep-commands";
+
+/// The line that ends a keeper that is no longer needed.
+const DISMISSED: &str = "dismissed";
+
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
     let program = std::env::var_os("RUNBOOK_HELPER").map_or_else(|| "/proc/self/exe".into(), std::path::PathBuf::from);
@@ -30,6 +36,7 @@ static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
 
 /// Has the commands of this run watched over from now on.
 pub(super) fn start() {
+    STARTED.store(true, Ordering::Relaxed);
     LazyLock::force(&KEEPER);
 }
 
@@ -39,6 +46,20 @@ pub(super) fn spare(mark: &str) {
     if let Some(pipe) = keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()) {
         // A keeper that is gone can't be told; commands still end with their limits and cancels.
         let _ = pipe.write_all(format!("{mark}\n").as_bytes());
+    }
+}
+
+/// This program ends in order: nothing is in flight, and its keeper goes before it.
+pub fn dismiss() {
+    if !STARTED.load(Ordering::Relaxed) {
+        return;
+    }
+    let keeper = KEEPER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    if let Some(mut keeper) = keeper {
+        let told = keeper.stdin.as_mut().map(|pipe| pipe.write_all(format!("{DISMISSED}\n").as_bytes()));
+        if matches!(told, Some(Ok(()))) {
+            let _ = keeper.wait();
+        }
     }
 }
 
@@ -62,7 +83,12 @@ pub fn main() -> Option<std::process::ExitCode> {
         libc::signal(libc::SIGTERM, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
     }
+    // No folder is held by one who only waits.
+    let _ = std::env::set_current_dir("/");
     let spared: HashSet<String> = std::io::stdin().lock().lines().map_while(Result::ok).collect();
+    if spared.contains(DISMISSED) {
+        return Some(std::process::ExitCode::SUCCESS);
+    }
     let ours = |mark: &str| !run.is_empty() && tree::is_of(mark, &run) && !spared.contains(mark);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
