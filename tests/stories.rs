@@ -213,6 +213,18 @@ fn the_whole_tree_ends_with_the_program() {
 }
 
 #[test]
+fn a_command_may_print_anything_at_any_length() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  let r = run \"head -c 3000000 /dev/zero | tr '\\\\0' x; echo; head -c 300000 /dev/urandom; echo; seq 100000; echo end\"\n  expect r.truncated and r.text matches 'end$'\n}\n",
+    );
+    for format in ["text", "json", "markdown"] {
+        let told = story.run(&["exec", "--format", format, "plan.runbook"]);
+        assert_eq!(told.status, 0, "{}", told.text.chars().rev().take(1000).collect::<String>());
+        assert!(!told.text.contains("mistake in runbook itself"));
+    }
+}
+
+#[test]
 fn what_a_command_leaves_running_on_purpose_stays() {
     let story = Story::new(
         "runbook \"T\" { }\nstep a {\n  run \"setsid sleep 9713 >/dev/null 2>&1 &\"\n  run \"touch begun; sleep 9714\"\n}\n",

@@ -293,10 +293,7 @@ impl OutputLines {
 
     /// A place at or before `at` where the bytes can be cut: between characters, and in no secret.
     fn safe_cut(&self, at: usize) -> usize {
-        let mut at = at;
-        while at > 0 && (self.pending[at] & 0b1100_0000) == 0b1000_0000 {
-            at -= 1;
-        }
+        let at = at - unfinished(&self.pending[..at]);
         let known = self.redactor.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(finder) = &known.finder {
             for found in finder.automaton.find_iter(&self.pending) {
@@ -320,6 +317,21 @@ impl OutputLines {
             .flat_map(|line| pieces(line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default()))
             .collect()
     }
+}
+
+/// How many bytes at the end begin a character that goes on behind them (RFC 3629, section 3).
+fn unfinished(bytes: &[u8]) -> usize {
+    for (back, byte) in bytes.iter().rev().enumerate().take(3) {
+        let length = match byte {
+            0b1100_0000..=0b1101_1111 => 2,
+            0b1110_0000..=0b1110_1111 => 3,
+            0b1111_0000..=0b1111_0111 => 4,
+            0b1000_0000..=0b1011_1111 => continue,
+            _ => return 0,
+        };
+        return if back + 1 < length { back + 1 } else { 0 };
+    }
+    0
 }
 
 fn pieces(line: &str) -> Vec<String> {
@@ -397,6 +409,36 @@ mod tests {
         fn what_holds_no_secret_stays_as_it_is(text in "[a-z \n]{0,200}") {
             let redactor = knowing("S3CRET-VALUE");
             prop_assert_eq!(redactor.text(&text), text);
+        }
+
+        #[test]
+        fn a_long_line_without_a_secret_is_cut_between_characters(
+            lead in "[a-z]{0,3}",
+            char in prop::sample::select(vec!["x", "é", "✓", "🦀"]),
+            chunk in 1usize..30_000,
+        ) {
+            let text = lead + &char.repeat(60_000 / char.len());
+            let mut lines = OutputLines::new(Redactor::new());
+            let mut out = Vec::new();
+            for chunk in text.as_bytes().chunks(chunk) {
+                out.extend(lines.push(chunk));
+            }
+            out.extend(lines.finish());
+            prop_assert_eq!(out.concat(), text);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..60_000),
+            chunk in 1usize..30_000,
+            secret in any::<bool>(),
+        ) {
+            let redactor = if secret { knowing("S3CRET-VALUE") } else { Redactor::new() };
+            let mut lines = OutputLines::new(redactor);
+            for chunk in bytes.chunks(chunk) {
+                lines.push(chunk);
+            }
+            lines.finish();
         }
 
         #[test]
