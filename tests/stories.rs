@@ -225,6 +225,21 @@ fn a_command_may_print_anything_at_any_length() {
 }
 
 #[test]
+fn an_interrupt_does_not_wait_for_what_is_looked_at() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  run \"touch begun\"\n  let r = sh(\"sleep 20\")\n  run \"touch never\"\n  show r.text\n  finally {\n    run \"touch cleaned\"\n  }\n}\n",
+    );
+    let began = Instant::now();
+    let mut child = story.command(&["exec", "-q", "plan.runbook"]).spawn().expect("it starts");
+    wait_for(|| story.path("begun").exists());
+    // SAFETY: sends a signal to a child of this test.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(began.elapsed() < Duration::from_secs(15), "it waited for the probe");
+    assert!(story.path("cleaned").exists() && !story.path("never").exists());
+}
+
+#[test]
 fn what_a_command_leaves_running_on_purpose_stays() {
     let story = Story::new(
         "runbook \"T\" { }\nstep a {\n  run \"setsid sleep 9713 >/dev/null 2>&1 &\"\n  run \"touch begun; sleep 9714\"\n}\n",

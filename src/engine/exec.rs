@@ -237,7 +237,7 @@ impl<'c> Exec<'c> {
             if attempt == 1
                 && let Some(when) = &step.when
             {
-                match self.condition(when, &site).await {
+                match self.condition(when, &site, Within::Body).await {
                     Ok(true) => {}
                     Ok(false) => {
                         let reason = format!("`when {}` is false", self.core.words(when.span));
@@ -247,7 +247,8 @@ impl<'c> Exec<'c> {
                 }
             }
             if step.if_needed {
-                course.needless = self.needless(step, &site).await;
+                // Told to end while it looks, it does not begin: the statements see to that.
+                course.needless = self.looking(Within::Body, self.needless(step, &site)).await.unwrap_or(true);
             }
             let body = self.stmts(&mut course, &step.body, site.clone(), Within::Body).await;
             let finally = match &step.finally {
@@ -304,8 +305,18 @@ impl<'c> Exec<'c> {
         if within == Within::Body { &self.cancel.gently } else { &self.cancel.at_once }
     }
 
-    async fn condition(&self, expr: &Expr, site: &Site) -> Result<bool, String> {
-        let truth = Eval::new(self.core, site, &Round::new()).truth(expr).await;
+    /// What is looked at is not waited for once the run was told to end.
+    async fn looking<T>(&self, within: Within, asking: impl Future<Output = T>) -> Result<T, String> {
+        tokio::select! {
+            biased;
+            told = asking => Ok(told),
+            reason = self.flag(within).raised() => Err(reason),
+        }
+    }
+
+    async fn condition(&self, expr: &Expr, site: &Site, within: Within) -> Result<bool, String> {
+        let eval = Eval::new(self.core, site, &Round::new());
+        let truth = self.looking(within, eval.truth(expr)).await?;
         start::told_condition(self.core, site, expr, &truth);
         match truth {
             Truth::True => Ok(true),
@@ -329,16 +340,24 @@ impl<'c> Exec<'c> {
                 match stmt {
                     Stmt::Run(run) => self.run(course, run, &site, within).await?,
                     Stmt::Let { name, var, value, span } => {
-                        let bound = Eval::new(self.core, &site, &Round::new()).bound(value).await;
+                        let eval = Eval::new(self.core, &site, &Round::new());
+                        let bound = self.looking(within, eval.bound(value)).await.map_err(Halt::Failed)?;
                         start::told_binding(self.core, &site, *span, name, &bound.answer);
                         self.core.slots.bind(*var, bound);
                     }
-                    Stmt::Secret { name, var, value, span } => self.secret(&site, *span, name, *var, value).await?,
-                    Stmt::Show { values, span } => start::show(self.core, &site, *span, values).await,
+                    Stmt::Secret { name, var, value, span } => {
+                        let reading = self.secret(&site, *span, name, *var, value);
+                        self.looking(within, reading).await.map_err(Halt::Failed)?;
+                    }
+                    Stmt::Show { values, span } => {
+                        let showing = start::show(self.core, &site, *span, values);
+                        self.looking(within, showing).await.map_err(Halt::Failed)?;
+                    }
                     Stmt::Group(members) => self.group(course, members, &site, within).await?,
                     Stmt::For(each) => {
                         let eval = Eval::new(self.core, &site, &Round::new());
-                        let items = match eval.items(&each.over).await {
+                        let asking = self.looking(within, eval.items(&each.over));
+                        let items = match asking.await.map_err(Halt::Failed)? {
                             Ok(items) => items,
                             Err(answer) => {
                                 let list = self.core.words(each.over.span);
@@ -355,7 +374,7 @@ impl<'c> Exec<'c> {
                     Stmt::If(choice) => {
                         let mut taken = choice.otherwise.as_deref();
                         for (condition, body) in &choice.branches {
-                            match self.condition(condition, &site).await {
+                            match self.condition(condition, &site, within).await {
                                 Ok(true) => {
                                     taken = Some(body);
                                     break;
@@ -409,12 +428,11 @@ impl<'c> Exec<'c> {
         })
     }
 
-    async fn secret(&self, site: &Site, span: Span, name: &str, var: Var, value: &Expr) -> Result<(), Halt> {
+    async fn secret(&self, site: &Site, span: Span, name: &str, var: Var, value: &Expr) {
         let eval = Eval::new(self.core, site, &Round::new());
         let answer = eval.sealed(name, eval.eval(value).await);
         start::told_binding(self.core, site, span, name, &answer);
         self.core.slots.bind(var, answer.into());
-        Ok(())
     }
 
     async fn run(&self, course: &mut Course<'c>, run: &'c Run, site: &Site, within: Within) -> Result<(), Halt> {
