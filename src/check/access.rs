@@ -55,7 +55,7 @@ impl Checker {
     fn unknown(&mut self, ctx: &Ctx, name: &Name, what: &str) -> Checked {
         let text = &name.text;
         let help = match &**text {
-            "docker" | "compose" => {
+            "compose" => {
                 let message = format!("the module `{text}` is not part of this version of runbook");
                 let diagnostic =
                     Diagnostic::new(Code::NotBuiltYet, name.span, message).label("refused, rather than guessed");

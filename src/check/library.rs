@@ -17,6 +17,7 @@ use super::program::{
 /// Every file of the standard library, by its module's name.
 pub const FILES: &[(&str, &str)] = &[
     ("core", include_str!("../../stdlib/core.runbook")),
+    ("docker", include_str!("../../stdlib/docker.runbook")),
     ("env", include_str!("../../stdlib/env.runbook")),
     ("file", include_str!("../../stdlib/file.runbook")),
     ("http", include_str!("../../stdlib/http.runbook")),

@@ -74,7 +74,8 @@ fn nested(path: &str, expected: &Value, actual: &Value, lines: &mut Vec<DiffLine
             }
             for (key, value) in &actual.entries {
                 if expected.get(key).is_none() {
-                    push(lines, DiffSign::Actual, format!("{}: {}", below(key), brief_value(value)));
+                    let shown = if actual.hidden { "…".to_owned() } else { brief_value(value) };
+                    push(lines, DiffSign::Actual, format!("{}: {shown}", below(key)));
                 }
             }
         }

@@ -36,7 +36,10 @@ impl fmt::Display for Value {
                     if at > 0 {
                         f.write_str(", ")?;
                     }
-                    write!(f, "{}: {value}", quoted(key))?;
+                    match map.hidden {
+                        true => write!(f, "{}: …", quoted(key))?,
+                        false => write!(f, "{}: {value}", quoted(key))?,
+                    }
                 }
                 f.write_str(" }")
             }

@@ -42,11 +42,20 @@ pub enum Value {
 }
 
 /// Keys with values, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Map {
     pub entries: IndexMap<Arc<str>, Value>,
     /// Keys are found whatever their case, as HTTP's header names are (RFC 9110, section 5.1). They are kept in lower case.
     pub ignore_case: bool,
+    /// Its values are data that may be secret (a container's environment): shown one by one, where a key is named.
+    pub hidden: bool,
+}
+
+/// What they hold makes maps equal, not how they are looked up or shown.
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
 }
 
 /// What a probe or action answers: fields with names, each of which may be absent or unknown by itself.
@@ -68,7 +77,7 @@ impl Value {
 
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Value {
         let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        Value::Map(Arc::new(Map { entries, ignore_case: false }))
+        Value::Map(Arc::new(Map { entries, ..Map::default() }))
     }
 
     pub fn record<K: Into<Arc<str>>>(name: &str, fields: impl IntoIterator<Item = (K, Answer)>) -> Value {

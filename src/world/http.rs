@@ -225,7 +225,7 @@ fn record(request: &Request, response: &Response, body: Vec<u8>, whole: bool, el
     let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
     let mut fields = vec![
         ("status", known(Value::Number(Number::Int(i64::from(response.status().as_u16()))))),
-        ("headers", known(Value::Map(Arc::new(Map { entries: headers, ignore_case: true })))),
+        ("headers", known(Value::Map(Arc::new(Map { entries: headers, ignore_case: true, hidden: false })))),
         ("time", known(Value::Duration(super::measured(elapsed)))),
         ("url", known(Value::text(url.as_str()))),
         ("size", if whole { known(Value::Size(size)) } else { too_large() }),
@@ -285,7 +285,9 @@ fn refused(request: &Request, answer: &Answer) -> Option<String> {
 
 /// What lies behind an error. The source of an error of input and output is what lies behind the error that it wraps:
 /// that one would be passed over.
-fn behind<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e (dyn std::error::Error + 'static)> {
+pub(super) fn behind<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e (dyn std::error::Error + 'static)> {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     wrapped.map(|wrapped| wrapped as _).or_else(|| error.source())
 }

@@ -4,6 +4,7 @@
 //! given the first alone.
 
 mod certificate;
+mod docker;
 pub mod env;
 pub mod file;
 pub mod http;
@@ -22,6 +23,17 @@ use crate::value::{Answer, UnknownCause};
 
 /// Every native that asks or changes the world, by its full name. A test holds it against the stdlib's declarations.
 pub const NATIVES: &[&str] = &[
+    "docker.container",
+    "docker.containers",
+    "docker.engine",
+    "docker.kill",
+    "docker.logs",
+    "docker.pause",
+    "docker.remove",
+    "docker.restart",
+    "docker.start",
+    "docker.stop",
+    "docker.unpause",
     "env",
     "file",
     "file.glob",
@@ -44,12 +56,13 @@ pub const NATIVES: &[&str] = &[
 /// Looks at the real world.
 pub struct Eyes {
     http: http::Http,
+    docker: docker::Docker,
     clock: Arc<dyn Clock>,
 }
 
 impl Eyes {
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { http: http::Http::new(), clock })
+        Arc::new(Self { http: http::Http::new(), docker: docker::Docker::new(), clock })
     }
 }
 
@@ -64,6 +77,7 @@ impl Look for Eyes {
             "net.certificate" => certificate::look(request).boxed(),
             "time.now" => time::now(&*self.clock).boxed(),
             "http.get" | "http.head" => self.http.look(request).boxed(),
+            name if name.starts_with("docker.") => self.docker.look(request).boxed(),
             other => none(other).boxed(),
         }
     }
@@ -93,11 +107,12 @@ impl Vouch for Eyes {
 /// Changes the real world.
 pub struct Hands {
     http: http::Http,
+    docker: docker::Docker,
 }
 
 impl Hands {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { http: http::Http::new() })
+        Arc::new(Self { http: http::Http::new(), docker: docker::Docker::new() })
     }
 }
 
@@ -106,6 +121,7 @@ impl Act for Hands {
         match &*request.native.name.clone() {
             "shell.run" | "shell.exec" => shell::act(request, output, cancel).boxed(),
             "http.post" | "http.put" | "http.patch" | "http.delete" => self.http.act(request, cancel).boxed(),
+            name if name.starts_with("docker.") => self.docker.act(request, cancel).boxed(),
             other => {
                 let failure = Some(format!("`{other}` is nothing that this program can do"));
                 let answer = none(other);

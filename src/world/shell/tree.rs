@@ -162,7 +162,8 @@ pub(super) fn is_of(mark: &str, run: &str) -> bool {
     mark.strip_prefix(run).is_some_and(|rest| rest.starts_with('-'))
 }
 
-/// Every process whose mark is wanted, `root`, and all that descends from these.
+/// Every process whose mark is wanted, `root`, and all that descends from these; parents before their children, so that
+/// a shell that is signalled in this order does not go on to its next command because the one before it ended.
 pub(super) fn processes_of(wanted: impl Fn(&str) -> bool, root: Option<i32>) -> Vec<i32> {
     let mut parents: HashMap<i32, i32> = HashMap::new();
     let mut found: HashSet<i32> = root.into_iter().filter(|root| running(*root)).collect();
@@ -185,7 +186,18 @@ pub(super) fn processes_of(wanted: impl Fn(&str) -> bool, root: Option<i32>) -> 
         }
         found.extend(more);
     }
-    found.into_iter().filter(|pid| running(*pid)).collect()
+    let depth = |pid: &i32| {
+        let mut above = parents.get(pid);
+        let mut depth = 0;
+        while let Some(parent) = above.filter(|parent| depth < parents.len() && found.contains(parent)) {
+            depth += 1;
+            above = parents.get(parent);
+        }
+        depth
+    };
+    let mut alive: Vec<i32> = found.iter().copied().filter(|pid| running(*pid)).collect();
+    alive.sort_by_key(depth);
+    alive
 }
 
 fn every() -> impl Iterator<Item = i32> {

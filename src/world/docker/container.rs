@@ -1,0 +1,222 @@
+//! `docker.container(name)` and `docker.containers(…)`: what the engine's inspect says, as a record.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bollard::models::{ContainerInspectResponse, HealthStatusEnum, HostConfig, MountPoint};
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use futures_util::StreamExt;
+use globset::GlobBuilder;
+use indexmap::IndexMap;
+
+use crate::engine::world::Request;
+use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value};
+
+use super::{Docker, is_missing, name, no_answer, text, time};
+
+/// How many containers are inspected at the same time.
+const AT_ONCE: usize = 32;
+
+impl Docker {
+    pub(super) async fn container(&self, request: &Request) -> Result<Answer, Unknown> {
+        let name = name(request)?;
+        match self.client().await?.inspect_container(name, None).await {
+            Ok(found) => Ok(Answer::Known(record(found))),
+            Err(error) if is_missing(&error) => Ok(Answer::absent(format!("there is no container `{name}`"))),
+            Err(error) => Err(no_answer(&error)),
+        }
+    }
+
+    /// Those that are wanted, sorted by name.
+    pub(super) async fn containers(&self, request: &Request) -> Result<Answer, Unknown> {
+        let client = self.client().await?;
+        let pattern = request.text("name").map(anchored).transpose()?;
+        let mut filters: HashMap<String, Vec<String>> = HashMap::new();
+        let labels = [
+            request.text("label").map(str::to_owned),
+            request.text("project").map(|project| format!("com.docker.compose.project={project}")),
+        ];
+        let labels: Vec<String> = labels.into_iter().flatten().collect();
+        if !labels.is_empty() {
+            filters.insert("label".to_owned(), labels);
+        }
+        if let Some(state) = request.text("state") {
+            filters.insert("status".to_owned(), vec![state.to_owned()]);
+        }
+        // A state that is asked for is one of all containers, not only of those that run.
+        let all = request.bool("all").unwrap_or(false) || request.text("state").is_some();
+        let options = ListContainersOptionsBuilder::default().all(all).filters(&filters).build();
+        let listed = client.list_containers(Some(options)).await.map_err(|error| no_answer(&error))?;
+        let mut names: Vec<String> = listed
+            .into_iter()
+            .filter_map(|summary| Some(summary.names?.first()?.trim_start_matches('/').to_owned()))
+            .filter(|name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)))
+            .collect();
+        names.sort();
+        let inspected: Vec<_> = futures_util::stream::iter(names)
+            .map(|name| async move { client.inspect_container(&name, None).await })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut records = Vec::with_capacity(inspected.len());
+        for found in inspected {
+            match found {
+                Ok(found) => records.push(record(found)),
+                // It went away between the two questions.
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(no_answer(&error)),
+            }
+        }
+        Ok(Answer::Known(Value::list(records)))
+    }
+}
+
+/// A pattern for whole names: `shop_*`.
+fn anchored(pattern: &str) -> Result<globset::GlobMatcher, Unknown> {
+    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
+    glob.map(|glob| glob.compile_matcher())
+        .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("`{pattern}` is no pattern of names: {error}")))
+}
+
+fn number(value: i64) -> Value {
+    Value::Number(Number::Int(value))
+}
+
+fn record(found: ContainerInspectResponse) -> Value {
+    let known = Answer::Known;
+    let state = found.state.unwrap_or_default();
+    let config = found.config.unwrap_or_default();
+    let host = found.host_config.unwrap_or_default();
+    let network = found.network_settings.unwrap_or_default();
+    let running = state.running.unwrap_or(false);
+    let health = match state.health.and_then(|health| health.status) {
+        None | Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) => {
+            Answer::absent("the container has no health check")
+        }
+        Some(status) => known(Value::text(status.to_string())),
+    };
+    let exit_code = match state.exit_code {
+        Some(code) if !running && state.finished_at.as_deref().is_some_and(|time| !time.starts_with("0001-")) => {
+            known(number(code))
+        }
+        _ => Answer::absent("the container has not ended"),
+    };
+    let command = found.path.into_iter().chain(found.args.unwrap_or_default()).map(Value::text);
+    let restart = host.restart_policy.as_ref().and_then(|policy| policy.name).map(|name| name.to_string());
+    let mut networks: Vec<(String, Value)> = network
+        .networks
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, endpoint)| (name, Value::text(endpoint.ip_address.unwrap_or_default())))
+        .collect();
+    networks.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut labels: Vec<(String, Value)> =
+        config.labels.unwrap_or_default().into_iter().map(|(key, value)| (key, Value::text(value))).collect();
+    labels.sort_by(|a, b| a.0.cmp(&b.0));
+    Value::record(
+        "docker.container",
+        [
+            ("id", text(found.id, "the engine does not say")),
+            ("name", text(found.name.map(|name| name.trim_start_matches('/').to_owned()), "it has no name")),
+            ("image", text(config.image, "the engine does not say")),
+            ("image_id", text(found.image, "the engine does not say")),
+            ("state", text(state.status.map(|status| status.to_string()), "the engine does not say")),
+            ("health", health),
+            ("exit_code", exit_code),
+            ("out_of_memory", known(Value::Bool(state.oom_killed.unwrap_or(false)))),
+            ("restarts", known(number(found.restart_count.unwrap_or(0)))),
+            ("restart_policy", text(restart.filter(|name| name != "no"), "it is not restarted")),
+            ("env", known(environment(config.env.unwrap_or_default()))),
+            ("labels", known(Value::map(labels))),
+            ("mounts", known(Value::list(found.mounts.unwrap_or_default().into_iter().map(mount)))),
+            ("networks", known(Value::map(networks))),
+            ("ports", known(Value::list(ports(network.ports.unwrap_or_default())))),
+            ("memory_limit", limit(host.memory)),
+            ("cpu_limit", cpus(&host)),
+            ("command", known(Value::list(command))),
+            ("user", text(config.user, "it runs as its image says")),
+            ("created", time(found.created.as_deref(), "the engine does not say")),
+            ("started", time(state.started_at.as_deref(), "it was never started")),
+            ("finished", time(state.finished_at.as_deref().filter(|_| !running), "it has not ended")),
+        ],
+    )
+}
+
+/// Variables by name. They are data that may be secret: shown where an expect names one, not all at once.
+fn environment(variables: Vec<String>) -> Value {
+    let mut entries: IndexMap<Arc<str>, Value> = IndexMap::new();
+    for variable in variables {
+        let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
+        entries.insert(name.into(), Value::text(value));
+    }
+    entries.sort_keys();
+    Value::Map(Arc::new(Map { entries, ignore_case: false, hidden: true }))
+}
+
+fn mount(mount: MountPoint) -> Value {
+    Value::record(
+        "docker.mount",
+        [
+            ("type", text(mount.typ, "the engine does not say")),
+            ("source", text(mount.source, "it has no place on the host")),
+            ("target", text(mount.destination, "the engine does not say")),
+            ("volume", text(mount.name, "it is no volume")),
+            ("read_only", Answer::Known(Value::Bool(!mount.rw.unwrap_or(true)))),
+        ],
+    )
+}
+
+/// An address of the host, and a port of it.
+type HostPort = (String, u16);
+
+type Ports = HashMap<String, Option<Vec<bollard::models::PortBinding>>>;
+
+/// `8080/tcp` with where it is published, a row each; one that is only exposed has no place on the host.
+fn ports(ports: Ports) -> Vec<Value> {
+    let mut rows: Vec<(u16, String, Option<HostPort>)> = Vec::new();
+    for (port, bindings) in ports {
+        let (number, protocol) = port.split_once('/').unwrap_or((&port, "tcp"));
+        let number = number.parse().unwrap_or(0);
+        let bindings = bindings.unwrap_or_default();
+        if bindings.is_empty() {
+            rows.push((number, protocol.to_owned(), None));
+        }
+        for binding in bindings {
+            let host_port = binding.host_port.and_then(|port| port.parse().ok()).unwrap_or(0);
+            rows.push((number, protocol.to_owned(), Some((binding.host_ip.unwrap_or_default(), host_port))));
+        }
+    }
+    rows.sort();
+    rows.into_iter()
+        .map(|(port, protocol, host)| {
+            let not = "it is not published";
+            let (address, host_port) = match host {
+                Some((address, port)) => (text(Some(address), not), Answer::Known(number(i64::from(port)))),
+                None => (Answer::absent(not), Answer::absent(not)),
+            };
+            let port = Answer::Known(number(i64::from(port)));
+            let protocol = Answer::Known(Value::text(protocol));
+            Value::record(
+                "docker.port",
+                [("port", port), ("protocol", protocol), ("host", address), ("host_port", host_port)],
+            )
+        })
+        .collect()
+}
+
+fn limit(bytes: Option<i64>) -> Answer {
+    match bytes {
+        Some(bytes) if bytes > 0 => Answer::Known(Value::Size(bytes)),
+        _ => Answer::absent("its memory has no limit"),
+    }
+}
+
+/// In cores: by the count that was given, or by quota and period.
+fn cpus(host: &HostConfig) -> Answer {
+    let cores = match (host.nano_cpus, host.cpu_quota, host.cpu_period) {
+        (Some(nano), ..) if nano > 0 => nano as f64 / 1e9,
+        (_, Some(quota), Some(period)) if quota > 0 && period > 0 => quota as f64 / period as f64,
+        _ => return Answer::absent("its processors have no limit"),
+    };
+    Answer::Known(Value::Number(Number::Float(cores)))
+}

@@ -1,0 +1,285 @@
+//! `docker` against a real engine: images are built here from a static program, and containers bear a name of this test.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use support::{Story, Told};
+
+/// The static program, built once.
+fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let program = folder.join(format!("app-{}", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docker/app.rs");
+        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        rustc.args(["--edition", "2024", "-O", "-C", "target-feature=+crt-static", source, "-o"]).arg(&program);
+        assert!(rustc.status().expect("rustc runs").success(), "the program of the containers is built");
+        program
+    })
+}
+
+fn docker(args: &[&str]) -> Output {
+    Command::new("docker")
+        .env("DOCKER_BUILDKIT", "0")
+        .args(args)
+        .output()
+        .expect("docker runs: these tests need an engine")
+}
+
+#[track_caller]
+fn done(args: &[&str]) -> String {
+    let output = docker(args);
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// An image and the containers of one test; they go away with it.
+struct World {
+    name: String,
+}
+
+impl World {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("runbook-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::copy(program(), folder.path().join("app")).expect("copied");
+        let file = "FROM scratch\nCOPY app /app\nHEALTHCHECK --interval=200ms --timeout=5s --retries=1 CMD [\"/app\", \"check\"]\n\
+                    ENTRYPOINT [\"/app\"]\nCMD [\"serve\", \"well\"]\nENV LOG_LEVEL=info\nLABEL role=test\n";
+        std::fs::write(folder.path().join("Dockerfile"), file).expect("written");
+        done(&["build", "-q", "-t", &name, folder.path().to_str().expect("a path")]);
+        Self { name }
+    }
+
+    /// The full name of a container of this test.
+    fn named(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    fn start(&self, name: &str, options: &[&str], command: &[&str]) -> String {
+        let full = self.named(name);
+        let mut args = vec!["run", "-d", "--network", "none", "--name", &full];
+        args.extend(options);
+        args.push(&self.name);
+        args.extend(command);
+        done(&args);
+        full
+    }
+
+    fn story(&self, body: &str) -> Story {
+        let body = body.replace("NAME", &self.name);
+        Story::new(&format!("runbook \"Docker\" {{ }}\n\nstep look {{\n{body}\n}}\n"))
+    }
+
+    #[track_caller]
+    fn go(&self, body: &str) -> Told {
+        let told = self.story(body).exec();
+        assert_eq!(told.status, 0, "{}", told.text);
+        told
+    }
+
+    #[track_caller]
+    fn no_go(&self, body: &str, words: &[&str]) {
+        let told = self.story(body).exec();
+        assert_eq!(told.status, 1, "{}", told.text);
+        for words in words {
+            assert!(told.text.contains(&words.replace("NAME", &self.name)), "{words:?} is not in:\n{}", told.text);
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let listed = docker(&["ps", "-aq", "--filter", &format!("name=^/{}-", self.name)]);
+        let ids = String::from_utf8_lossy(&listed.stdout).into_owned();
+        for id in ids.split_whitespace() {
+            docker(&["rm", "-f", "-v", id]);
+        }
+        docker(&["rmi", "-f", &self.name]);
+    }
+}
+
+#[test]
+fn a_container_is_told_as_it_is() {
+    let world = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mount = format!("{}:/data:ro", folder.path().display());
+    let options = [
+        "-e",
+        "SECRET_KEY=do-not-show-me",
+        "-v",
+        &mount,
+        "-m",
+        "64m",
+        "--cpus",
+        "0.5",
+        "--restart",
+        "unless-stopped",
+        "--label",
+        "tier=one",
+    ];
+    world.start("api", &options, &[]);
+    let told = world.go(r#"
+  expect docker.healthy("NAME-api") within 20s every 100ms
+  expect docker.stable("NAME-api")
+  expect docker.within_limits("NAME-api", 64MiB)
+  expect docker.container("NAME-api") {
+    .name == "NAME-api"
+    .image == "NAME"
+    .image_id matches '^sha256:'
+    .state == "running"
+    .exit_code is absent
+    .restart_policy == "unless-stopped"
+    .env["LOG_LEVEL"] == "info"
+    .env["NOT_SET"] is absent
+    .labels["role"] == "test"
+    .labels["tier"] == "one"
+    .cpu_limit == 0.5
+    .command == ["/app", "serve", "well"]
+    .user is absent
+    .created <= .started
+    .finished is absent
+    .networks is not empty
+  }
+  expect any(m in docker.container("NAME-api").mounts, m.target == "/data" and m.read_only and m.type == "bind")
+  expect docker.container("NAME-none") is absent
+  show docker.container("NAME-api")
+"#);
+    assert!(!told.text.contains("do-not-show-me"), "variables are not shown all at once: {}", told.text);
+}
+
+#[test]
+fn what_differs_is_named_and_only_that() {
+    let world = World::new();
+    world.start("ill", &["-e", "TOKEN=do-not-show-me"], &["serve"]);
+    world.start("gone", &["--restart", "no"], &["end", "3"]);
+    world.no_go(
+        "  expect docker.healthy(\"NAME-ill\") within 3s every 100ms\n  expect docker.container(\"NAME-ill\").env[\"LOG_LEVEL\"] == \"debug\"",
+        &["expected \"healthy\"", "found    \"unhealthy\"", "expected \"debug\"", "found    \"info\"", "2 differed"],
+    );
+    world.no_go(
+        "  expect docker.container(\"NAME-gone\").state == \"exited\" within 10s\n  expect docker.container(\"NAME-gone\").exit_code == 0\n  expect docker.healthy(\"NAME-none\")",
+        &["expected 0", "found    3", "absent: there is no container `NAME-none`"],
+    );
+    let told = world.story("  expect docker.container(\"NAME-ill\").env == { LOG_LEVEL: \"info\" }").exec();
+    assert!(told.text.contains("TOKEN: …") && !told.text.contains("do-not-show-me"), "{}", told.text);
+}
+
+#[test]
+fn containers_are_found_by_name_label_and_state() {
+    let world = World::new();
+    world.start("one", &["--label", "com.docker.compose.project=NAME-p"], &[]);
+    world.start("two", &["--label", "tier=two"], &[]);
+    world.start("old", &[], &["end", "0"]);
+    world.go(r#"
+  expect docker.container("NAME-old").state == "exited" within 10s
+  let running = docker.containers(name: "NAME-*")
+  expect length(running) == 2
+  expect running[0].name == "NAME-one" and running[1].name == "NAME-two"
+  expect length(docker.containers(name: "NAME-*", all: true)) == 3
+  expect docker.containers(name: "NAME-*", state: "exited")[0].name == "NAME-old"
+  expect length(docker.containers(name: "NAME-*", label: "tier=two")) == 1
+  expect length(docker.containers(name: "NAME-*", label: "tier")) == 1
+  expect docker.containers(name: "NAME") is empty
+  expect docker.containers(name: "NAME-*", state: "dead") is empty
+  expect docker.engine().version matches '^[0-9]+\.[0-9]+'
+"#);
+}
+
+#[test]
+fn logs_are_both_streams_told_apart() {
+    let world = World::new();
+    world.start("calm", &[], &[]);
+    world.start("loud", &[], &["serve", "panic"]);
+    world.go(r#"
+  expect docker.logs("NAME-calm") within 5s {
+    .stdout == "serving errors=0\n"
+    .stderr == "to standard error\n"
+    .lines contains "serving errors=0"
+  }
+  expect docker.logs("NAME-calm", tail: 1).lines is not empty
+  expect docker.quiet("NAME-calm")
+  expect docker.logs("NAME-none") is absent
+  expect docker.logs("NAME-loud").stderr contains "panicked" within 5s
+"#);
+    world.no_go("  expect docker.quiet(\"NAME-loud\")", &["panicked at 'it broke'"]);
+}
+
+#[test]
+fn what_is_done_to_a_container_is_done_and_proven() {
+    let world = World::new();
+    world.start("api", &[], &[]);
+    world.go(r#"
+  run docker.stop("NAME-api", grace: 1s)
+  expect docker.container("NAME-api").state == "exited"
+  run docker.stop("NAME-api")
+  run docker.start("NAME-api")
+  run docker.start("NAME-api")
+  expect docker.healthy("NAME-api") within 20s every 100ms
+  run docker.pause("NAME-api")
+  expect docker.container("NAME-api").state == "paused"
+  run docker.unpause("NAME-api")
+  run docker.restart("NAME-api", grace: 1s)
+  expect docker.container("NAME-api").state == "running"
+  run docker.kill("NAME-api")
+  expect docker.container("NAME-api") within 5s {
+    .state == "exited"
+    .exit_code == 137
+  }
+  run docker.remove("NAME-api")
+  expect docker.container("NAME-api") is absent
+"#);
+    world.no_go("  run docker.start(\"NAME-none\")", &["there is no container `NAME-none`"]);
+    world.start("api", &[], &[]);
+    world.no_go("  run docker.remove(\"NAME-api\")", &["the Docker engine refused: ", "running container"]);
+    world.no_go("  run docker.stop(\"../x?y=1\")", &["is no name of a container"]);
+}
+
+#[test]
+fn a_dry_run_changes_no_container_and_knows_what_an_action_changes() {
+    let world = World::new();
+    world.start("a", &[], &[]);
+    world.start("b", &[], &[]);
+    let state = || {
+        done(&[
+            "ps",
+            "-a",
+            "--no-trunc",
+            "--filter",
+            &format!("name=^/{}-", world.name),
+            "--format",
+            "{{.ID}} {{.State}}",
+        ])
+    };
+    let before = state();
+    let story = world.story(
+        "  run docker.stop(\"NAME-a\")\n  expect docker.container(\"NAME-a\").state == \"exited\"\n  expect docker.container(\"NAME-b\").state == \"running\"\n\
+         \x20 expect docker.containers(name: \"NAME-*\") is not empty\n  run docker.remove(\"NAME-a\", force: true)",
+    );
+    let told = story.dry_run();
+    assert_eq!(state(), before);
+    assert!(told.text.contains("2 actions would be run"), "{}", told.text);
+    assert!(told.text.contains("2 hold now, 1 differ now, 0 unknown"), "{}", told.text);
+    assert!(told.text.contains("2 of these are as of now"), "of `a` and of all, not of `b`: {}", told.text);
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_unknown_and_never_absent() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  expect docker.container(\"x\") is absent\n  expect docker.containers() is empty\n}\nstep b {\n  run docker.stop(\"x\")\n}\n",
+    );
+    for (host, words) in
+        [("unix:///no/such/socket", "there is no such socket"), ("tcp://127.0.0.1:1", "nothing listens there")]
+    {
+        let mut command = story.command(&["exec", "plan.runbook"]);
+        let told = support::told(command.env("DOCKER_HOST", host).output().expect("it runs"));
+        assert_eq!(told.status, 1, "{}", told.text);
+        assert!(told.text.contains(words) && told.text.contains("2 unknown"), "{}", told.text);
+        assert!(told.text.contains(host), "{}", told.text);
+    }
+}
