@@ -81,13 +81,13 @@ fn normalised(text: &str) -> String {
     let times = regex::Regex::new(r"\b\d+(\.\d+)?(ms|s)\b( asked \d+ times,)?").expect("regex");
     let asked = regex::Regex::new(r"asked \d+ times").expect("regex");
     let hash = regex::Regex::new(r"\.runbook [0-9a-f]{12}").expect("regex");
-    let slow = regex::Regex::new(r"(?m)  …s$").expect("regex");
+    let slow = regex::Regex::new(r"  …s($|  as of now)").expect("regex");
     text.lines()
         .map(|line| {
             let line = hash.replace_all(line, ".runbook …");
             let line = asked.replace_all(&line, "asked … times");
             let line = times.replace_all(&line, "…s").into_owned();
-            slow.replace_all(&line, "").trim_end().to_owned() + "\n"
+            slow.replace_all(&line, "$1").trim_end().to_owned() + "\n"
         })
         .collect()
 }

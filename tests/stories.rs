@@ -192,7 +192,7 @@ fn the_whole_tree_ends_with_its_time_limit() {
     );
     let told = story.exec();
     assert_eq!(told.status, 1);
-    assert!(told.text.contains("no end within 500ms"), "{}", told.text);
+    assert!(told.text.contains("did not end within 500ms"), "{}", told.text);
     assert_eq!(sleeping("4711"), 0);
 }
 

@@ -28,14 +28,27 @@ impl Checker {
         match links.split_first() {
             Some((tree::Link { kind: LinkKind::Call(args), span: call }, rest)) => {
                 let Some(member) = self.callable(ctx, &name.text) else {
+                    if self.binding(ctx, &name.text).is_some() {
+                        return self.not_called(name, "is a value, and takes no arguments", "write it without `( )`");
+                    }
                     return self.unknown(ctx, name, "there is nothing called");
                 };
                 let base = self.called(ctx, member, args, name.span.to(*call), name.span, rest.first());
                 self.links(ctx, base, rest, span)
             }
             Some((tree::Link { kind: LinkKind::Field(field), .. }, rest)) => self.member(ctx, name, field, rest, span),
+            _ if self.callable(ctx, &name.text).is_some() => {
+                let help = format!("call it: `{}(…)`", name.text);
+                self.not_called(name, "is called with arguments, and stands here without", &help)
+            }
             _ => self.unknown(ctx, name, "there is no binding"),
         }
+    }
+
+    fn not_called(&mut self, name: &Name, what: &str, help: &str) -> Checked {
+        let message = format!("`{}` {what}", name.text);
+        self.error(Diagnostic::new(Code::NotCallable, name.span, message).label("not like this").help(help));
+        Checked::bad(name.span)
     }
 
     pub(super) fn read(&mut self, name: &Name, var: super::program::Var, span: Span) -> Checked {

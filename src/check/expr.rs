@@ -151,7 +151,21 @@ impl Checker {
 
     pub(super) fn fits(&mut self, checked: &Checked, wanted: &Type, of: Option<&str>) {
         let found = &checked.expr.ty;
+        // What a list holds is looked at one by one: a mixed one has no type of its own.
+        if let (Type::List(item), ExprKind::List(items)) = (wanted, &checked.expr.kind) {
+            for expr in items {
+                self.fits(&Checked { expr: expr.clone(), ..checked.clone() }, item, None);
+            }
+            return;
+        }
         if found.fits(wanted) {
+            if let (Type::Path, ExprKind::Literal(Value::Text(text))) = (wanted, &checked.expr.kind)
+                && text.is_empty()
+            {
+                let message = "an empty path names nothing, and would mean another place than was meant";
+                let help = "name a file or folder; the project's folder itself is \".\"";
+                self.error(Diagnostic::new(Code::BadLiteral, checked.expr.span, message).label("empty").help(help));
+            }
             if let (Type::Url, ExprKind::Literal(Value::Text(text))) = (wanted, &checked.expr.kind)
                 && !literal::is_url(text)
             {

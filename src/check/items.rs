@@ -94,6 +94,15 @@ impl Checker {
                 let Some(Member::Global(var)) = self.units[unit].members.get(&binding.name.text).cloned() else {
                     continue;
                 };
+                if secret && !checked.probes && !matches!(binding.value.kind, tree::ExprKind::Bad) {
+                    let message = "a secret that stands in the file is none";
+                    let help = "read it from where it is kept: `env(\"NAME\")`, `file(\"path\")` or `sh(\"command\")`";
+                    self.error(
+                        Diagnostic::new(Code::Misplaced, binding.value.span, message)
+                            .label("nothing is read here")
+                            .help(help),
+                    );
+                }
                 let kind = if secret {
                     GlobalKind::Secret(self.secret_source(checked))
                 } else {
@@ -130,6 +139,14 @@ impl Checker {
             return checked.expr;
         }
         let mut expr = checked.expr;
+        // What a command that failed has printed is no secret, but why it failed.
+        if expr.ty == Type::Record("shell.result".into())
+            && let Some(native) = self.library.natives.get("output")
+        {
+            let args = vec![Some(Arg::Value(expr))];
+            let call = Call { native: native.clone(), args, wants: Wants::default(), span };
+            return Expr { kind: ExprKind::Call(call), ty: Type::String, span };
+        }
         if let ExprKind::Call(call) = &mut expr.kind {
             call.wants.narrow(["text".into()]);
         }
@@ -304,6 +321,17 @@ impl Checker {
             let mut inner = ctx.clone();
             self.stmts(&mut inner, block, &mut ids, false)
         });
+        if let Some(span) = step.if_needed
+            && !block_proves(&step.body)
+        {
+            let message = "`if needed` stands at a step without an expect";
+            let help = "what the step proves shows whether it is needed: put an `expect` behind its actions";
+            self.error(
+                Diagnostic::new(Code::Misplaced, span, message)
+                    .label("nothing would show that it is needed")
+                    .help(help),
+            );
+        }
         Step {
             name: step.name.text.clone(),
             title,
@@ -330,4 +358,14 @@ fn definition_ctx(signature: &Signature, inside: Callable) -> Ctx {
 fn definition<T>(signature: &Signature, body: Vec<T>) -> Definition<T> {
     let params = signature.params.iter().map(|(name, var, ty, _)| (name.text.clone(), *var, ty.clone())).collect();
     Definition { name: signature.name.clone(), params, body, span: signature.span }
+}
+
+/// Whether an expect stands in a step's own statements, wherever.
+fn block_proves(block: &tree::Block) -> bool {
+    block.stmts.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Expect(_) | StmtKind::Bad => true,
+        StmtKind::For(each) => block_proves(&each.body),
+        StmtKind::If(choice) => choice.branches.iter().map(|(_, body)| body).chain(&choice.otherwise).any(block_proves),
+        _ => false,
+    })
 }

@@ -92,6 +92,13 @@ impl Loader {
             if let ItemKind::Use(used) = &item.kind
                 && let Some(unit) = self.used(used, folder)
             {
+                let name = &used.name.text;
+                if uses.contains_key(name) || super::library::FILES.iter().any(|(module, _)| **module == **name) {
+                    let message = format!("there is a module `{name}` already");
+                    let help = format!("give it another name: `use \"…\" as my_{name}`");
+                    self.error(Code::Duplicate, used.name.span, &message, &help);
+                    continue;
+                }
                 uses.insert(used.name.text.clone(), (unit, used.name.span));
             }
         }

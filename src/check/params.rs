@@ -99,10 +99,19 @@ impl Checker {
             Diagnostic::new(Code::BadParam, span, format!("{origin} sets `{name}`, which is no param of this runbook"))
                 .help(help)
         };
-        let mut profiles = Vec::new();
+        let mut profiles: Vec<(Arc<str>, Span)> = Vec::new();
         for item in items {
             let ItemKind::Profile(profile) = &item.kind else { continue };
-            profiles.push(profile.name.text.clone());
+            if let Some((_, first)) = profiles.iter().find(|(name, _)| *name == profile.name.text) {
+                self.duplicate("profile", &profile.name.text, profile.name.span, *first);
+            }
+            profiles.push((profile.name.text.clone(), profile.name.span));
+            for (at, setting) in profile.settings.iter().enumerate() {
+                let mut before = profile.settings[..at].iter();
+                if let Some(first) = before.find(|before| before.name.text == setting.name.text) {
+                    self.duplicate("value", &setting.name.text, setting.name.span, first.name.span);
+                }
+            }
             let chosen = settings.profile.as_deref() == Some(&*profile.name.text);
             for setting in &profile.settings {
                 let Some(param) = declared.iter().find(|param| param.name.text == setting.name.text) else {
@@ -127,9 +136,10 @@ impl Checker {
             }
         }
         if let Some(name) = &settings.profile
-            && !profiles.iter().any(|profile| **profile == **name)
+            && !profiles.iter().any(|(profile, _)| **profile == **name)
         {
-            let help = match did_you_mean(name, profiles.iter().map(|name| &**name)) {
+            let profiles: Vec<&str> = profiles.iter().map(|(name, _)| &**name).collect();
+            let help = match did_you_mean(name, profiles.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None if profiles.is_empty() => "this runbook has no profiles".to_owned(),
                 None => format!("its profiles are {}", profiles.join(", ")),

@@ -86,8 +86,7 @@ impl Checker {
             }
             if matches!(value.expr.ty, Type::List(_) | Type::Map(_) | Type::Record(_)) {
                 let message = "an argument is one text";
-                let help =
-                    "to run several, put lists together: `run \"…\" ` with a bare list, or `[…] + list` bound by `let`";
+                let help = "a list of any length goes into a shell command, where each item is a word: `run \"program #{list}\"`";
                 self.error(Diagnostic::new(Code::NotText, value.expr.span, message).help(help));
             }
             argv.push(value.expr);
@@ -208,6 +207,12 @@ impl Checker {
                 self.error(Diagnostic::new(Code::UnknownArgument, span, what).label("unknown").help(help));
                 continue;
             };
+            if placed[place].is_some() {
+                let at = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
+                let message = format!("`{}` is given twice", signature.params[place].0.text);
+                self.error(Diagnostic::new(Code::UnknownArgument, at, message).label("again here"));
+                continue;
+            }
             let ty = signature.params[place].2.clone();
             let value = self.typed(ctx, &arg.value, &ty);
             if value.secret {

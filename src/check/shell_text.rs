@@ -36,7 +36,7 @@ enum State {
 
 /// Tells the place of each value; or why it can't be told.
 pub fn analyse(literal: &StringLit) -> Result<Vec<PlacedPart<'_>>, Diagnostic> {
-    let mut reader = Reader { states: vec![State::Words], last: None, here: None };
+    let mut reader = Reader { states: vec![State::Words], last: None, here: None, lost: None };
     let mut parts = Vec::with_capacity(literal.parts.len());
     for part in &literal.parts {
         match part {
@@ -58,8 +58,17 @@ pub fn analyse(literal: &StringLit) -> Result<Vec<PlacedPart<'_>>, Diagnostic> {
 struct Reader {
     states: Vec<State>,
     last: Option<char>,
-    /// The word that ends the here-document whose operator was read, from the next line on.
-    here: Option<String>,
+    /// The here-document whose operator was read, from the next line on.
+    here: Option<Here>,
+    /// Something was read that is not followed here: from there on no place can be told.
+    lost: Option<&'static str>,
+}
+
+struct Here {
+    /// The line that ends it.
+    end: String,
+    /// Tabs before that line don't count: `<<-`.
+    tabs: bool,
 }
 
 impl Reader {
@@ -70,7 +79,7 @@ impl Reader {
     fn text(&mut self, text: &str) {
         let chars: Vec<char> = text.chars().collect();
         let mut at = 0;
-        while at < chars.len() {
+        while at < chars.len() && self.lost.is_none() {
             let char = chars[at];
             let next = chars.get(at + 1).copied();
             let mut taken = 1;
@@ -89,7 +98,8 @@ impl Reader {
                 State::HereDocument => {
                     let starts_line = self.last == Some('\n');
                     let line: String = chars[at..].iter().take_while(|char| **char != '\n').collect();
-                    if starts_line && self.here.as_deref() == Some(line.trim_start_matches('\t')) {
+                    let ends = |here: &Here| here.end == if here.tabs { line.trim_start_matches('\t') } else { &line };
+                    if starts_line && self.here.as_ref().is_some_and(ends) {
                         self.here = None;
                         self.states.pop();
                         taken = line.chars().count().max(1);
@@ -108,17 +118,20 @@ impl Reader {
                     '"' => self.states.push(State::DoubleQuotes),
                     '\'' => self.states.push(State::SingleQuotes),
                     '`' | '$' => taken = self.substitution(char, next),
-                    '#' if self.last.is_none_or(|last| last.is_whitespace() || ";&|(".contains(last)) => {
+                    '#' if self.last.is_none_or(|last| last.is_whitespace() || ";&|()".contains(last)) => {
                         self.states.push(State::Comment);
                     }
                     '<' if next == Some('<') && chars.get(at + 2) != Some(&'<') => {
+                        if self.here.is_some() {
+                            self.lost = Some("behind two `<<` in one line");
+                        }
                         let word: String = chars[at + 2..]
                             .iter()
                             .skip_while(|char| matches!(char, '-' | ' ' | '\t'))
                             .take_while(|char| !char.is_whitespace() && !";&|<>()".contains(**char))
                             .filter(|char| !matches!(char, '\'' | '"' | '\\'))
                             .collect();
-                        self.here = Some(word);
+                        self.here = Some(Here { end: word, tabs: chars.get(at + 2) == Some(&'-') });
                         taken = 2;
                     }
                     '\n' => self.line_ended(),
@@ -126,6 +139,14 @@ impl Reader {
                 },
                 State::Nested { closer, depth } => match char {
                     '\\' => taken = self.escaped(next),
+                    '\'' | '"' if closer == '}' => self.lost = Some("behind a quote inside `${…}`"),
+                    '<' if closer == ')' && next == Some('<') => self.lost = Some("behind `<<` inside `$(…)`"),
+                    '#' if closer == ')' && self.last.is_none_or(|last| last.is_whitespace() || last == ';') => {
+                        self.lost = Some("behind a comment inside `$(…)`");
+                    }
+                    'c' if closer == ')' && self.is_word(&chars, at, "case") => {
+                        self.lost = Some("behind `case` inside `$(…)`");
+                    }
                     '\'' if closer == ')' => self.states.push(State::SingleQuotes),
                     '"' if closer != '`' => self.states.push(State::DoubleQuotes),
                     '`' if closer == '`' => {
@@ -148,6 +169,13 @@ impl Reader {
                 self.last = Some('v');
             }
         }
+    }
+
+    /// Whether a word of the shell's own stands here.
+    fn is_word(&self, chars: &[char], at: usize, word: &str) -> bool {
+        let begins = self.last.is_none_or(|last| last.is_whitespace() || ";&|({".contains(last));
+        let ends = chars.get(at + word.len()).is_none_or(|char| char.is_whitespace());
+        begins && ends && chars[at..].iter().take(word.len()).copied().eq(word.chars())
     }
 
     fn deeper(&mut self, closer: char, depth: u32) {
@@ -190,6 +218,9 @@ impl Reader {
                 .label(label.to_owned())
                 .help("run a program with an argument list: `run [\"program\", value]`; or name the value in `env { NAME: value }` and write \"$NAME\""))
         };
+        if let Some(lost) = self.lost {
+            return refuse(&format!("{lost}, from where on it can't be told what the shell reads"));
+        }
         if let Some(nested) = self.states.iter().find(|state| matches!(state, State::Nested { .. })) {
             return match nested {
                 State::Nested { closer: ')', .. } => refuse("inside `$(…)`, which is read on its own"),
@@ -200,7 +231,9 @@ impl Reader {
             };
         }
         match self.last {
-            Some('\\') => return refuse("right behind a backslash, which would take its quotes away"),
+            Some('\\') if self.state() != State::SingleQuotes => {
+                return refuse("right behind a backslash, which would take its quotes away");
+            }
             Some('$') if self.state() != State::SingleQuotes => {
                 return refuse("right behind `$`, where it would be part of a name");
             }
@@ -218,6 +251,7 @@ impl Reader {
 
     fn finish(&self, span: Span) -> Result<(), Diagnostic> {
         let open = match self.state() {
+            _ if self.lost.is_some() => return Ok(()),
             State::Words | State::Comment | State::HereDocument if self.states.len() <= 2 => return Ok(()),
             State::DoubleQuotes => "a double quote",
             State::SingleQuotes => "a single quote",

@@ -111,26 +111,29 @@ pub(super) async fn carry_out(program: Arc<Program>, options: &Options, sinks: V
     let eyes = Eyes::new(clock.clone());
     let world = Real { look: eyes.clone(), vouch: eyes, act: Hands::new(), clock };
     let cancel = Cancel::new();
-    let signals = tokio::spawn(listen(cancel.clone()));
+    // Heard from now on: what is started next may already be told to end.
+    let signals = listen(cancel.clone()).map(tokio::spawn);
     let ended = exec(program, world, options, output::REDACTOR.clone(), cancel, sinks).await;
-    signals.abort();
+    if let Some(signals) = signals {
+        signals.abort();
+    }
     ended
 }
 
-async fn listen(cancel: Cancel) {
+fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => cancel.signal(Cause::Interrupt),
-            _ = terminate.recv() => cancel.signal(Cause::Terminate),
-            _ = hangup.recv() => cancel.signal(Cause::Terminate),
+    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
+    let mut terminate = signal(SignalKind::terminate()).ok()?;
+    let mut hangup = signal(SignalKind::hangup()).ok()?;
+    Some(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => cancel.signal(Cause::Interrupt),
+                _ = terminate.recv() => cancel.signal(Cause::Terminate),
+                _ = hangup.recv() => cancel.signal(Cause::Terminate),
+            }
         }
-    }
+    })
 }
 
 pub(super) fn exit_code(ended: &Ended) -> ExitCode {

@@ -100,7 +100,8 @@ pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a st
             let near = distance <= most || strsim::jaro_winkler(&given, &lower) >= 0.88;
             (near, distance, candidate)
         })
-        .filter(|(near, ..)| *near)
+        // The same again is no advice, nor is one letter for another.
+        .filter(|(near, distance, _)| *near && *distance > 0 && *distance < given.chars().count())
         .min_by_key(|(_, distance, _)| *distance)
         .map(|(.., candidate)| candidate)
 }

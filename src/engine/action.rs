@@ -122,10 +122,10 @@ async fn in_time(
         tokio::select! {
             biased;
             outcome = &mut running => return (outcome, began.elapsed()),
-            reason = cancel.raised() => break reason,
+            reason = cancel.raised() => break format!("did not end before the run had to: {reason}"),
             () = tokio::time::sleep_until(began + limit) => {
                 let limit = display::duration_text(limit.try_into().unwrap_or_default());
-                break format!("no end within {limit}");
+                break format!("did not end within {limit}");
             }
             _ = flush.tick() => printed.flush(core),
         }

@@ -166,6 +166,20 @@ pub fn limit(native: &Native, args: &[(Arc<str>, ArgValue)]) -> Duration {
     said.unwrap_or(default)
 }
 
+/// An argument of a fact's key: a path as it is written shortest, so that `./a` and `a` are one. What goes up (`a/../b`)
+/// depends on links, and may be anything.
+pub fn key_argument(text: Arc<str>, ty: &Type) -> Option<Arc<str>> {
+    use std::path::{Component, Path, PathBuf};
+    if *ty != Type::Path {
+        return Some(text);
+    }
+    let path = Path::new(&*text);
+    if path.components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    path.components().collect::<PathBuf>().to_str().map(Arc::from)
+}
+
 /// The facts that a key pattern names for these arguments.
 pub fn fact_key(pattern: &KeyPattern, native: &Native, args: &[(Arc<str>, ArgValue)]) -> FactKey {
     let args = pattern
@@ -174,7 +188,7 @@ pub fn fact_key(pattern: &KeyPattern, native: &Native, args: &[(Arc<str>, ArgVal
         .map(|at| {
             let param = native.params.get(*at)?;
             args.iter().find(|(name, _)| *name == param.name).and_then(|(_, arg)| match arg {
-                ArgValue::Value(value) => value.to_text(),
+                ArgValue::Value(value) => value.to_text().and_then(|text| key_argument(text, &param.ty)),
                 ArgValue::Shell(_) => None,
             })
         })

@@ -156,15 +156,10 @@ impl<'c> Walk<'c> {
                 Truth::Unknown(_) => site = site.possibly(format!("when `{words}`")),
             }
         }
-        let mut needless = Truth::False;
-        if step.if_needed {
-            let round = Round::new();
-            needless = Truth::True;
-            for members in start::groups(&step.body) {
-                let leaves = Expansion::of(self.core, members, &site, &round).await;
-                needless = needless.and(group::holds_now(self.core, leaves, &round).await);
-            }
-        }
+        let needless = match step.if_needed {
+            true => start::needless(self.core, step, &site).await,
+            false => Truth::False,
+        };
         self.stmts(&step.body, &site, &needless).await;
         if let Some(handler) = &step.on_failure {
             // Told, so that a reviewer sees what may be run; nothing after it is judged by it.
@@ -172,7 +167,7 @@ impl<'c> Walk<'c> {
             self.actions_of(&handler.body, &site).await;
         }
         if let Some(finally) = &step.finally {
-            self.stmts(finally, &site.in_part(Part::Finally), &Truth::False).await;
+            self.stmts(finally, &site.in_part(Part::Finally), &needless).await;
         }
         let reason = (needless == Truth::True).then(|| "not needed: all that it proves holds already".to_owned());
         self.ended(step, StepOutcome::Planned, reason, began);

@@ -10,7 +10,7 @@ use crate::check::program::{
     Arg, Call, Effect, Expr, ExprKind, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier, ShellPart, Text, TextPart,
     Var,
 };
-use crate::value::{Answer, Number, Sealed, Truth, Unknown, UnknownCause, Value};
+use crate::value::{Answer, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
 
 use super::ask::{self, Round};
 use super::compute;
@@ -132,8 +132,13 @@ impl<'c> Eval<'c> {
                     Answer::Known(value) => {
                         if let Value::Secret(sealed) = &value {
                             seal.get_or_insert_with(|| sealed.name().clone());
+                            self.handed_out(&value);
                         }
                         match value.unsealed().to_text() {
+                            Some(text) if text.is_empty() && hole.ty == Type::Path => {
+                                let reason = "an empty path in a text: it would mean another place than was meant";
+                                return Answer::unknown(UnknownCause::Invalid, reason);
+                            }
                             Some(text) => out.push_str(&text),
                             None => {
                                 let reason = format!("{} can't be put into a text", value.unsealed().kind());
@@ -227,6 +232,17 @@ impl<'c> Eval<'c> {
                 Err(refused) => refused,
             },
             other => other,
+        }
+    }
+
+    /// What is made of a secret (a part of it, its upper case) is taken out of whatever leaves, too, once it is handed to
+    /// someone who may print it.
+    fn handed_out(&self, value: &Value) {
+        match value {
+            Value::Secret(sealed) => self.core.redactor().learn_derived(sealed.name(), sealed.reveal()),
+            Value::List(items) => items.iter().for_each(|item| self.handed_out(item)),
+            Value::Map(map) => map.entries.values().for_each(|item| self.handed_out(item)),
+            _ => {}
         }
     }
 
@@ -370,6 +386,9 @@ impl<'c> Eval<'c> {
                             format!("`{}` of `{}`: {why}", param.name, call.native.name),
                         )
                     })?;
+                    if call.native.effect != Effect::Function {
+                        self.handed_out(&coerced);
+                    }
                     args.push((param.name.clone(), ArgValue::Value(coerced)));
                 }
                 other => return Err(other),
@@ -404,7 +423,8 @@ impl<'c> Eval<'c> {
                     Answer::Known(value) => ty
                         .map_or(Ok(value.clone()), |ty| ask::coerce(value, ty, &self.core.program.root))
                         .ok()
-                        .and_then(|value| value.to_text()),
+                        .and_then(|value| value.to_text())
+                        .and_then(|text| ty.map_or(Some(text.clone()), |ty| ask::key_argument(text, ty))),
                     _ => None,
                 };
                 args.push(value);

@@ -23,6 +23,7 @@ pub const NATIVES: &[&str] = &[
     "length",
     "join",
     "keys",
+    "output",
     "without_last_newline",
 ];
 
@@ -53,6 +54,7 @@ pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
         "lower" => Answer::Known(Value::text(text(0).to_lowercase())),
         "upper" => Answer::Known(Value::text(text(0).to_uppercase())),
         "without_last_newline" => Answer::Known(Value::text(without_last_newline(&text(0)))),
+        "output" => output(first()),
         "lines" => Answer::Known(Value::list(text(0).lines().map(Value::text))),
         "split" => {
             let (whole, by) = (text(0), text(1));
@@ -93,6 +95,22 @@ pub fn without_last_newline(text: &str) -> &str {
 
 fn timestamp(text: &str) -> Option<Timestamp> {
     literal::time(text)
+}
+
+/// What a command printed, if it did not fail.
+fn output(result: Option<&Value>) -> Answer {
+    let Some(Value::Record(record)) = result else {
+        return Answer::unknown(UnknownCause::Invalid, "this is not what a command came to");
+    };
+    let failed = |how: String| Answer::unknown(UnknownCause::Unreadable, format!("its command {how}"));
+    match (record.get("status"), record.get("signal"), record.get("stdout")) {
+        (Some(Answer::Known(Value::Number(Number::Int(0)))), _, Some(Answer::Known(Value::Text(stdout)))) => {
+            Answer::Known(Value::text(without_last_newline(stdout)))
+        }
+        (Some(Answer::Known(status)), ..) => failed(format!("ended with status {status}")),
+        (_, Some(Answer::Known(signal)), _) => failed(format!("was ended by {}", signal.to_text().unwrap_or_default())),
+        _ => failed("ended, and it can't be told how".to_owned()),
+    }
 }
 
 fn short(text: &str) -> String {

@@ -515,7 +515,9 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
 }
 
 /// Whether all of it holds right now; asked quietly, for steps that are done only *if needed*.
-pub async fn holds_now(core: &Core, leaves: Vec<Leaf<'_>>, round: &Arc<Round>) -> Truth {
+///
+/// `None` where nothing is asked.
+pub async fn holds_now(core: &Core, leaves: Vec<Leaf<'_>>, round: &Arc<Round>) -> Option<Truth> {
     let asked = join_all(leaves.iter().map(|leaf| put(core, leaf, round))).await;
     asked
         .into_iter()
@@ -526,5 +528,5 @@ pub async fn holds_now(core: &Core, leaves: Vec<Leaf<'_>>, round: &Arc<Round>) -
             }
             (truth, _) => truth,
         })
-        .fold(Truth::True, Truth::and)
+        .reduce(Truth::and)
 }

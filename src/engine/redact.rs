@@ -73,15 +73,36 @@ impl Redactor {
                 "the secret `{name}` is {length} bytes long; one shorter than {SHORTEST} can't be kept out of what is shown"
             ));
         }
+        self.look_for(name, texts, true)
+    }
+
+    /// Learns what was made of a secret: its texts, as far as they are long enough to be taken out.
+    pub fn learn_derived(&self, name: &str, value: &Value) {
+        let mut texts = Vec::new();
+        texts_of(value, &mut texts);
+        // A number (a length, a count) says little, and would be taken out of half the numbers there are.
+        texts.retain(|text| text.len() >= SHORTEST && text.parse::<f64>().is_err());
+        // Where a secret stands in it as it is, that is taken out, and what stands around it is none.
+        texts.retain(|text| self.text(text) == *text);
+        let _ = self.look_for(name, texts, false);
+    }
+
+    fn look_for(&self, name: &str, texts: Vec<String>, own: bool) -> Result<(), String> {
         let mark: Arc<str> = format!("‹secret {name}›").into();
         let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         let before = known.needles.len();
+        let mut renamed = false;
         for text in texts {
             for needle in forms(&text) {
-                known.needles.entry(needle).or_insert_with(|| mark.clone());
+                // A secret of its own bears its own name, also where a part of another one was the same.
+                let marked = known.needles.entry(needle).or_insert_with(|| mark.clone());
+                if own && *marked != mark {
+                    *marked = mark.clone();
+                    renamed = true;
+                }
             }
         }
-        if known.needles.len() != before {
+        if renamed || known.needles.len() != before {
             known.longest = known.needles.keys().map(String::len).max().unwrap_or(0);
             let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(known.needles.keys());
             known.finder = match automaton {

@@ -28,11 +28,15 @@ pub fn compose(pieces: Vec<Piece<'_>>) -> Result<ShellCommand, String> {
                     if place != ShellPlace::Bare {
                         return Err("a list stands in quotes, where it can't become several words".to_owned());
                     }
+                    let of = match ty {
+                        Type::List(of) => of,
+                        other => other,
+                    };
                     for (at, item) in items.iter().enumerate() {
                         if at > 0 {
                             command.source.push(' ');
                         }
-                        command.refer(item.clone(), ty, place)?;
+                        command.refer(item.clone(), of, place)?;
                     }
                 } else {
                     command.refer(value, ty, place)?;

@@ -1,6 +1,6 @@
 //! What a run and a dry run begin with and tell alike: the announcement, top-level bindings, `show`, conditions.
 
-use crate::check::program::{Expr, GlobalKind, Member, Stmt};
+use crate::check::program::{Expr, GlobalKind, Member, Step, Stmt};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Truth, Value};
 
@@ -9,6 +9,7 @@ use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
 use super::event::{Body, FORMAT, Mode, Param, StepTitle};
+use super::group::{self, Expansion};
 use super::options::Chosen;
 
 /// The first event.
@@ -96,8 +97,23 @@ pub async fn show(core: &Core, site: &Site, span: Span, values: &[Expr]) {
     }
 }
 
+/// Whether all that a step proves holds already, so that it needs no action. Where nothing is proven, nothing shows that.
+pub async fn needless(core: &Core, step: &Step, site: &Site) -> Truth {
+    let round = Round::new();
+    let mut all = None;
+    for members in groups(&step.body) {
+        let leaves = Expansion::of(core, members, site, &round).await;
+        let holds = group::holds_now(core, leaves, &round).await;
+        all = match (all, holds) {
+            (Some(before), Some(holds)) => Some(Truth::and(before, holds)),
+            (before, holds) => before.or(holds),
+        };
+    }
+    all.unwrap_or(Truth::False)
+}
+
 /// The groups of a step's body, wherever they stand in it.
-pub fn groups(stmts: &[Stmt]) -> Vec<&[Member]> {
+fn groups(stmts: &[Stmt]) -> Vec<&[Member]> {
     stmts
         .iter()
         .flat_map(|stmt| match stmt {

@@ -39,8 +39,7 @@ fn not_started(why: &str) -> Outcome {
 
 /// `sh("…")`
 pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
-    let network = request.bool("network").unwrap_or(false);
-    let (sandbox, confinement) = match (sandbox::Sandbox::new(network), trust) {
+    let (sandbox, confinement) = match (sandbox::Sandbox::new(), trust) {
         (Ok(sandbox), _) => (Some(sandbox), Confinement::Sandbox),
         (Err(_), Trust::AuthorsWord) => (None, Confinement::Trusted),
         (Err(why), Trust::Sandboxed) => {

@@ -1,7 +1,7 @@
 //! The kernel's sandbox for vouched probes.
 //!
-//! The promise: what runs in it can't write outside its private folder, nor reach the network or a socket (unless it may:
-//! then TCP and UDP, still no socket by path). Landlock (landlock(7)) holds what is written; a seccomp filter
+//! The promise: what runs in it can't write outside its private folder, nor reach the network or a socket.
+//! Landlock (landlock(7)) holds what is written; a seccomp filter
 //! (seccomp(2)) holds what Landlock does not know: sockets, modes, owners, times, attributes, mounts, signals. Where the
 //! kernel can't enforce it, there is no sandbox: nothing degrades in silence.
 
@@ -11,9 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
 };
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 
 /// A sandbox, ready for one command.
 pub(super) struct Sandbox {
@@ -117,7 +115,7 @@ const DENIED_OLD: &[libc::c_long] = &[];
 
 impl Sandbox {
     /// Prepares one; says what the kernel lacks where it can't.
-    pub fn new(network: bool) -> Result<Self, String> {
+    pub fn new() -> Result<Self, String> {
         let lacking = |what: &str| format!("this kernel can't confine it ({what})");
         let private = tempfile::Builder::new()
             .prefix("runbook-probe-")
@@ -142,7 +140,7 @@ impl Sandbox {
             fd.ok_or_else(|| "no ruleset".into())
         };
         let ruleset = landlock().map_err(|_| lacking("Landlock 3 is missing"))?;
-        let filter = filter(network).map_err(|_| lacking("no seccomp filter"))?;
+        let filter = filter().map_err(|_| lacking("no seccomp filter"))?;
         Ok(Self { private, ruleset, filter })
     }
 
@@ -174,20 +172,12 @@ impl Sandbox {
     }
 }
 
-fn filter(network: bool) -> Result<BpfProgram, Box<dyn std::error::Error>> {
+fn filter() -> Result<BpfProgram, Box<dyn std::error::Error>> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for call in DENIED.iter().chain(DENIED_OLD) {
         rules.insert(*call, Vec::new());
     }
-    if network {
-        let not = |family: libc::c_int| {
-            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(family.unsigned_abs()))
-        };
-        let other = SeccompRule::new(vec![not(libc::AF_INET)?, not(libc::AF_INET6)?])?;
-        rules.insert(libc::SYS_socket, vec![other]);
-    } else {
-        rules.insert(libc::SYS_socket, Vec::new());
-    }
+    rules.insert(libc::SYS_socket, Vec::new());
     let deny = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, deny, std::env::consts::ARCH.try_into()?)?;
     Ok(filter.try_into()?)
