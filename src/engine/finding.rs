@@ -105,13 +105,18 @@ async fn judge(eval: &Eval<'_>, condition: &Expr, id: &str, text: &str, span: Sp
     // Each finding rests on what it asked itself.
     let eval = &Eval::new(eval.core, &eval.site, &eval.round);
     let words = explain(eval, condition).await;
+    // What was found on the way does not say why nothing can be said.
+    let actual = match &words.truth {
+        Truth::Unknown(unknown) => format!("unknown: {}", unknown.reason),
+        _ => words.actual,
+    };
     Finding {
         id: id.to_owned(),
         text: text.to_owned(),
         span,
         truth: words.truth,
         expected: words.expected,
-        actual: words.actual,
+        actual,
         diff: words.diff,
         outdated: eval.outdated(),
     }
