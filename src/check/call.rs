@@ -35,6 +35,9 @@ impl Checker {
                     self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
                 }
                 let (call, secret, probes) = self.call(ctx, &native, args, span, name);
+                if native.effect == Effect::Action {
+                    return Checked::bad(span);
+                }
                 call.wants.call();
                 if let Some(LinkKind::Field(field)) = next.map(|link| &link.kind)
                     && matches!(native.returns, Type::Record(_))
