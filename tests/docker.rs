@@ -159,7 +159,7 @@ fn what_differs_is_named_and_only_that() {
     world.start("ill", &["-e", "TOKEN=do-not-show-me"], &["serve"]);
     world.start("gone", &["--restart", "no"], &["end", "3"]);
     world.no_go(
-        "  expect docker.healthy(\"NAME-ill\") within 3s every 100ms\n  expect docker.container(\"NAME-ill\").env[\"LOG_LEVEL\"] == \"debug\"",
+        "  expect docker.healthy(\"NAME-ill\") within 6s every 100ms\n  expect docker.container(\"NAME-ill\").env[\"LOG_LEVEL\"] == \"debug\"",
         &["expected \"healthy\"", "found    \"unhealthy\"", "expected \"debug\"", "found    \"info\"", "2 differed"],
     );
     world.no_go(
