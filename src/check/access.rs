@@ -21,6 +21,7 @@ impl Checker {
     ) -> Checked {
         if let Some(var) = self.binding(ctx, &name.text)
             && !matches!(links.first().map(|link| &link.kind), Some(LinkKind::Call(_)))
+            && !self.calls_a_member(ctx, name, links)
         {
             let base = self.read(name, var, base.span);
             return self.links(ctx, base, links, span);
@@ -45,6 +46,16 @@ impl Checker {
         }
     }
 
+    /// `compose.drift(…)`, also where something is bound to `compose`: no value has anything to call.
+    fn calls_a_member(&mut self, ctx: &Ctx, name: &Name, links: &[tree::Link]) -> bool {
+        let [tree::Link { kind: LinkKind::Field(field), .. }, tree::Link { kind: LinkKind::Call(_), .. }, ..] = links
+        else {
+            return false;
+        };
+        let unit = self.module(ctx.unit, &name.text);
+        unit.is_some_and(|unit| self.units[unit].members.contains_key(&field.text))
+    }
+
     fn not_called(&mut self, name: &Name, what: &str, help: &str) -> Checked {
         let message = format!("`{}` {what}", name.text);
         self.error(Diagnostic::new(Code::NotCallable, name.span, message).label("not like this").help(help));
@@ -67,16 +78,7 @@ impl Checker {
 
     fn unknown(&mut self, ctx: &Ctx, name: &Name, what: &str) -> Checked {
         let text = &name.text;
-        let help = match &**text {
-            "compose" => {
-                let message = format!("the module `{text}` is not part of this version of runbook");
-                let diagnostic =
-                    Diagnostic::new(Code::NotBuiltYet, name.span, message).label("refused, rather than guessed");
-                self.error(diagnostic.help("nothing is run while it stands here"));
-                return Checked::bad(name.span);
-            }
-            _ => self.suggestion(ctx, text),
-        };
+        let help = self.suggestion(ctx, text);
         self.error(
             Diagnostic::new(Code::UnknownName, name.span, format!("{what} `{text}`")).label("unknown").help_if(help),
         );

@@ -148,9 +148,6 @@ impl Checker {
                 tree::Link { kind: tree::LinkKind::Field(field), .. },
                 tree::Link { kind: tree::LinkKind::Call(args), .. },
             ] => {
-                if self.binding(ctx, &name.text).is_some() {
-                    return None;
-                }
                 let unit = self.module(ctx.unit, &name.text)?;
                 (self.units[unit].members.get(&field.text).cloned(), args, name.span.to(field.span))
             }

@@ -403,16 +403,23 @@ impl Checker {
         let types = self.loop_types(&over, names);
         let mut inner = ctx.clone();
         let mut vars = Vec::new();
-        for (name, ty) in names.iter().zip(types) {
-            let var = self.var(name, ty, over.secret, Some("name"));
+        for (at, (name, ty)) in names.iter().zip(types).enumerate() {
+            // Of two names the first may stand there for the sake of the second.
+            let key = at == 0 && names.len() > 1;
+            let var = self.var(name, ty, over.secret, (!key).then_some("name"));
             inner.locals.push((name.text.clone(), var));
             vars.push((name.text.clone(), var));
         }
         let body = self.condition(&inner, body);
         let probes = over.probes || body.probes;
-        let ty = if kind == Quantifier::Count { Type::Number } else { Type::Bool };
+        let ty = match kind {
+            Quantifier::Count => Type::Number,
+            Quantifier::Where => over.expr.ty.clone(),
+            Quantifier::All | Quantifier::Any | Quantifier::None => Type::Bool,
+        };
+        let secret = over.secret && kind == Quantifier::Where;
         let kind = ExprKind::Quantifier { kind, vars, over: Box::new(over.expr), body: Box::new(body.expr) };
-        Checked { probes, ..Checked::new(kind, ty, span) }
+        Checked { probes, secret, ..Checked::new(kind, ty, span) }
     }
 
     /// `file("secrets/*")` after `changes`.

@@ -361,9 +361,9 @@ fn definition<T>(signature: &Signature, body: Vec<T>) -> Definition<T> {
 }
 
 /// Whether an expect stands in a step's own statements, wherever.
-fn block_proves(block: &tree::Block) -> bool {
+pub(super) fn block_proves(block: &tree::Block) -> bool {
     block.stmts.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Expect(_) | StmtKind::Bad => true,
+        StmtKind::Expect(_) | StmtKind::Ensure(_) | StmtKind::Bad => true,
         StmtKind::For(each) => block_proves(&each.body),
         StmtKind::If(choice) => choice.branches.iter().map(|(_, body)| body).chain(&choice.otherwise).any(block_proves),
         _ => false,

@@ -11,11 +11,12 @@ use crate::syntax::tree::{self, EffectWord, Item, ItemKind, TypeExpr};
 use crate::value::{Type, Value};
 
 use super::program::{
-    Effect, FieldType, KeyKind, KeyPattern, Library, Module, Native, NativeChanges, NativeParam, RecordType,
+    Effect, FieldType, KeyArg, KeyKind, KeyPattern, Library, Module, Native, NativeChanges, NativeParam, RecordType,
 };
 
 /// Every file of the standard library, by its module's name.
 pub const FILES: &[(&str, &str)] = &[
+    ("compose", include_str!("../../stdlib/compose.runbook")),
     ("core", include_str!("../../stdlib/core.runbook")),
     ("docker", include_str!("../../stdlib/docker.runbook")),
     ("env", include_str!("../../stdlib/env.runbook")),
@@ -121,9 +122,14 @@ fn read() -> Stdlib {
                     library.keys.insert(name.clone(), Arc::new(KeyKind { name, params, doc: item.doc.clone() }));
                 }
                 ItemKind::Native(native) => {
-                    let native = read_native(native, item, module, &library, &mut diagnostics);
-                    members.push(native.name.clone());
-                    library.natives.insert(native.name.clone(), Arc::new(native));
+                    let native = Arc::new(read_native(native, item, module, &library, &mut diagnostics));
+                    let name = native.name.clone();
+                    if native.effect == Effect::Action && library.natives.contains_key(&name) {
+                        library.acting.insert(name, native);
+                    } else {
+                        members.push(name.clone());
+                        library.natives.insert(name, native);
+                    }
                 }
                 ItemKind::Check(definition) | ItemKind::Action(definition) => {
                     members.push(full_name(module, &definition.name.text));
@@ -215,15 +221,18 @@ fn key_pattern(
             (&base.kind, links.as_slice())
         && library.keys.contains_key(&kind.text)
     {
-        let places: Option<Vec<usize>> = args
+        let args: Option<Vec<KeyArg>> = args
             .iter()
             .map(|arg| match &arg.value.kind {
-                tree::ExprKind::Name(name) => params.iter().position(|param| param.name == name.text),
+                tree::ExprKind::Name(name) => {
+                    params.iter().position(|param| param.name == name.text).map(KeyArg::Param)
+                }
+                tree::ExprKind::String(text) => text.plain().map(KeyArg::Text),
                 _ => None,
             })
             .collect();
-        if let Some(params) = places {
-            return Some(KeyPattern { kind: kind.text.clone(), params });
+        if let Some(args) = args {
+            return Some(KeyPattern { kind: kind.text.clone(), args });
         }
     }
     diagnostics.push(wrong(expr.span));
@@ -296,6 +305,10 @@ pub(super) fn resolve_type(ty: &TypeExpr, module: Option<&str>, library: &Librar
         "any" => Type::Any,
         "list" => Type::list(of(ty)?),
         "map" => Type::map(of(ty)?),
+        "names" => match of(ty)? {
+            Type::Record(kind) => Type::Names(kind),
+            _ => return Err(unknown(ty.span, &name)),
+        },
         _ => {
             let own = module.and_then(|module| record(&full_name(module, &name)));
             own.or_else(|| record(&name)).ok_or_else(|| unknown(ty.span, &name))?

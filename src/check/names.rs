@@ -185,6 +185,10 @@ impl Checker {
                     _ => continue,
                 };
                 if let Some(first) = seen.get(&name.text) {
+                    let both = self.units[unit].stdlib.is_some() && matches!(item.kind, ItemKind::Native(_));
+                    if both {
+                        continue;
+                    }
                     self.duplicate("member", &name.text, name.span, *first);
                     continue;
                 }

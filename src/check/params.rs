@@ -260,7 +260,7 @@ fn from_text(text: &str, ty: &Type, typed_in: &std::path::Path) -> Option<Value>
             }
             _ => return None,
         },
-        Type::Shell | Type::Key | Type::Record(_) => return None,
+        Type::Shell | Type::Key | Type::Record(_) | Type::Names(_) => return None,
     })
 }
 

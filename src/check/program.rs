@@ -194,7 +194,13 @@ pub enum RunTarget {
     /// An action of the stdlib; `run "…"` is `shell.run`, `run […]` is `shell.exec`, with the modifiers as arguments.
     Native(Call),
     /// An `action` definition, by its place in [`Program::actions`].
-    Defined { action: usize, args: Vec<Expr>, name: Arc<str> },
+    Defined {
+        action: usize,
+        args: Vec<Expr>,
+        name: Arc<str>,
+        /// `ensure`: its actions are left out while all that it proves holds already.
+        if_needed: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -407,6 +413,8 @@ pub struct Key {
 pub struct Library {
     /// By full name: `http.get`, `file`, `number`.
     pub natives: IndexMap<Arc<str>, Arc<Native>>,
+    /// What a native that looks means after `run`, where it is declared as an action, too: `docker.exec`.
+    pub acting: IndexMap<Arc<str>, Arc<Native>>,
     /// By full name: `http.response`.
     pub records: IndexMap<Arc<str>, Arc<RecordType>>,
     pub keys: IndexMap<Arc<str>, Arc<KeyKind>>,
@@ -461,8 +469,15 @@ pub struct NativeParam {
 #[derive(Debug)]
 pub struct KeyPattern {
     pub kind: Arc<str>,
-    /// Indexes into the native's parameters.
-    pub params: Vec<usize>,
+    pub args: Vec<KeyArg>,
+}
+
+#[derive(Debug)]
+pub enum KeyArg {
+    /// By its place among the native's parameters.
+    Param(usize),
+    /// Written out: `container("*")`.
+    Text(Arc<str>),
 }
 
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use crate::syntax::tree::{self, RunModifierKind};
 use crate::value::Type;
 
 use super::expr::Checked;
+use super::items::block_proves;
 use super::names::{Callable, Checker, Ctx, Member};
 use super::program::{Arg, Call, Effect, Expr, ExprKind, Run, RunTarget, Wants};
 
@@ -77,6 +78,27 @@ impl Checker {
         Some(Run { bind: None, target: RunTarget::Native(call), changes, sensitive: false, span: run.span })
     }
 
+    /// `ensure name(…)`
+    pub(super) fn ensure(&mut self, ctx: &Ctx, run: &tree::Run) -> Option<Run> {
+        let mut lowered = self.run(ctx, run)?;
+        match &mut lowered.target {
+            RunTarget::Defined { action, if_needed, name, .. } => {
+                *if_needed = true;
+                if !block_proves(&self.actions[*action].definition.body) {
+                    let message = format!("`{name}` proves nothing, so nothing shows whether it is needed");
+                    let help = "put an `expect` behind its actions, or do it in any case with `run`";
+                    self.error(Diagnostic::new(Code::Misplaced, run.span, message).help(help));
+                }
+            }
+            RunTarget::Native(call) => {
+                let message = format!("`{}` does not say what it is done for", call.native.name);
+                let help = "`ensure` takes an `action` with an expect in it, such as `docker.running(\"name\")`";
+                self.error(Diagnostic::new(Code::Misplaced, run.span, message).label("not a state").help(help));
+            }
+        }
+        Some(lowered)
+    }
+
     fn argv(&mut self, ctx: &Ctx, items: &[tree::Expr], span: Span) -> Vec<Option<Arg>> {
         let mut argv = Vec::with_capacity(items.len());
         for item in items {
@@ -146,6 +168,8 @@ impl Checker {
         let words = self.sources.text(name_span).to_owned();
         match member {
             Some(Member::Native(native)) => {
+                // Some are both: what looks on its author's word in an expression acts after `run`.
+                let native = self.library.acting.get(&native.name).cloned().unwrap_or(native);
                 if native.effect != Effect::Action {
                     let message = format!("`{words}` only looks, so there is nothing to run");
                     self.error(
@@ -162,7 +186,7 @@ impl Checker {
                     self.calls.push((inside, Callable::Action(at), name_span));
                 }
                 let args = self.defined_args(ctx, Callable::Action(at), args, name_span);
-                Some(Target::Defined(RunTarget::Defined { action: at, args, name: words.into() }))
+                Some(Target::Defined(RunTarget::Defined { action: at, args, name: words.into(), if_needed: false }))
             }
             Some(Member::Check(_)) => {
                 let message = format!("the check `{words}` is asked, not run");

@@ -84,6 +84,7 @@ impl Checker {
                     }
                     out.push(Stmt::Run(lowered));
                 }
+                StmtKind::Ensure(run) => out.extend(self.ensure(ctx, run).map(Stmt::Run)),
                 StmtKind::Let(binding) => {
                     let checked = self.expr(ctx, &binding.value);
                     let var = self.var(&binding.name, checked.expr.ty.clone(), checked.secret, Some("binding"));
@@ -186,8 +187,10 @@ impl Checker {
         let types = self.loop_types(&over, &each.names);
         let mut inner = ctx.clone();
         let mut vars = Vec::new();
-        for (name, ty) in each.names.iter().zip(types) {
-            let var = self.var(name, ty, over.secret, Some("name"));
+        for (at, (name, ty)) in each.names.iter().zip(types).enumerate() {
+            // A key that nobody reads still names the item in the ids of expects.
+            let key = at == 0 && each.names.len() > 1;
+            let var = self.var(name, ty, over.secret, (!key).then_some("name"));
             inner.locals.push((name.text.clone(), var));
             vars.push((name.text.clone(), var));
         }

@@ -101,6 +101,7 @@ pub(super) fn a(ty: &Type) -> String {
         Type::Url => "a URL".to_owned(),
         Type::Bool => "true or false".to_owned(),
         Type::Record(name) => format!("a record `{name}`"),
+        Type::Names(kind) => format!("one or several of `{kind}`, by name or as they are"),
         other => format!("a {other}"),
     }
 }

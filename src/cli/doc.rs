@@ -85,6 +85,9 @@ fn describe(library: &Library, name: &str, paint: Paint) {
     if let Some(native) = library.natives.get(name) {
         native_doc(native, paint);
     }
+    if let Some(native) = library.acting.get(name) {
+        native_doc(native, paint);
+    }
     if let Some(record) = library.records.get(name) {
         record_doc(record, paint);
     }

@@ -16,7 +16,7 @@ use crate::report::diagnostic as shown;
 use crate::report::json::Json;
 use crate::report::markdown::Markdown;
 use crate::report::text::Text;
-use crate::world::{Eyes, Hands};
+use crate::world::{Backends, Eyes, Hands};
 
 use super::{Choice, Format, Global, NOT_RUN, input, output};
 
@@ -108,8 +108,9 @@ impl Exec {
 /// Carries a program out in the real world, listening to the keyboard.
 pub(super) async fn carry_out(program: Arc<Program>, options: &Options, sinks: Vec<Box<dyn Sink>>) -> Ended {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
-    let eyes = Eyes::new(clock.clone());
-    let world = Real { look: eyes.clone(), vouch: eyes, act: Hands::new(), clock };
+    let backends = Backends::default();
+    let eyes = Eyes::new(backends.clone(), clock.clone());
+    let world = Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock };
     let cancel = Cancel::new();
     // Heard from now on: what is started next may already be told to end.
     let signals = listen(cancel.clone()).map(tokio::spawn);
@@ -165,7 +166,7 @@ impl DryRun {
 /// Walks a program in a world that can only be looked at; whether anything differs or is unknown.
 pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust, sinks: Vec<Box<dyn Sink>>) -> (bool,) {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
-    let eyes = Eyes::new(clock.clone());
+    let eyes = Eyes::new(Backends::default(), clock.clone());
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
     let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
     (sum.count_of(State::Differs) + sum.count_of(State::Unknown) > 0,)

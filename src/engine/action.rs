@@ -43,7 +43,10 @@ pub async fn change(eval: &Eval<'_>, run: &Run, call: &Call, args: Option<&[(Arc
         NativeChanges::Everything => Change::Everything,
         NativeChanges::Nothing => Change::Keys(Vec::new()),
         NativeChanges::Keys(patterns) => Change::Keys(
-            patterns.iter().map(|pattern| ask::fact_key(pattern, &call.native, args.unwrap_or_default())).collect(),
+            patterns
+                .iter()
+                .flat_map(|pattern| ask::fact_keys(pattern, &call.native, args.unwrap_or_default()))
+                .collect(),
         ),
     }
 }

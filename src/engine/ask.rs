@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::check::program::{Effect, KeyPattern, Native};
+use crate::check::program::{Effect, KeyArg, KeyPattern, Native, NativeParam};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Type, UnknownCause, Value, display};
 
@@ -38,7 +38,10 @@ impl Round {
     }
 
     /// Makes a request, or waits for the same one that is under way.
-    pub async fn ask(&self, core: &Core, site: &Site, span: Span, request: Request, shown: &str) -> Answer {
+    pub async fn ask(&self, core: &Core, site: &Site, span: Span, mut request: Request, shown: &str) -> Answer {
+        if !core.look.heeds_wants(&request.native) {
+            request.wants = None;
+        }
         let key = fingerprint(&request);
         let limit = request.limit;
         let (question, first) = {
@@ -125,6 +128,7 @@ pub fn coerce(value: Value, ty: &Type, root: &std::path::Path) -> Result<Value, 
             None => Err("the project's folder has a name that is not UTF-8".to_owned()),
         },
         (Type::String | Type::Url, value @ Value::Text(_)) => Ok(value),
+        (Type::Names(kind), value) => names_of(&value, kind).map(Value::list),
         (Type::String, value) => value
             .to_text()
             .map(Value::Text)
@@ -149,6 +153,24 @@ pub fn coerce(value: Value, ty: &Type, root: &std::path::Path) -> Result<Value, 
         | (Type::Time, value @ Value::Time(_))
         | (Type::Record(_), value @ Value::Record(_)) => Ok(value),
         (ty, value) => Err(format!("{} is needed, and this is {}", article(ty), value.kind())),
+    }
+}
+
+/// The names of what is meant: a text, a record that has a name, or a list of these.
+fn names_of(value: &Value, kind: &str) -> Result<Vec<Value>, String> {
+    match value.unsealed() {
+        Value::List(items) => {
+            let names = items.iter().map(|item| names_of(item, kind)).collect::<Result<Vec<_>, _>>()?;
+            Ok(names.into_iter().flatten().collect())
+        }
+        Value::Record(record) if &*record.name == kind => match record.get("name") {
+            Some(Answer::Known(name)) => Ok(vec![name.clone()]),
+            _ => Err(format!("one of them, a `{kind}`, has no name")),
+        },
+        other => match other.to_text() {
+            Some(_) => Ok(vec![value.clone()]),
+            None => Err(format!("a `{kind}` or its name is needed, and this is {}", other.kind())),
+        },
     }
 }
 
@@ -180,18 +202,36 @@ pub fn key_argument(text: Arc<str>, ty: &Type) -> Option<Arc<str>> {
     path.components().collect::<PathBuf>().to_str().map(Arc::from)
 }
 
-/// The facts that a key pattern names for these arguments.
-pub fn fact_key(pattern: &KeyPattern, native: &Native, args: &[(Arc<str>, ArgValue)]) -> FactKey {
-    let args = pattern
-        .params
-        .iter()
-        .map(|at| {
-            let param = native.params.get(*at)?;
-            args.iter().find(|(name, _)| *name == param.name).and_then(|(_, arg)| match arg {
-                ArgValue::Value(value) => value.to_text().and_then(|text| key_argument(text, &param.ty)),
-                ArgValue::Shell(_) => None,
+/// The facts that a key pattern names for these arguments: one, or one for each item of a list.
+pub fn fact_keys(pattern: &KeyPattern, native: &Native, args: &[(Arc<str>, ArgValue)]) -> Vec<FactKey> {
+    let mut keys = vec![FactKey { kind: pattern.kind.clone(), args: Vec::new() }];
+    for arg in &pattern.args {
+        let named = match arg {
+            KeyArg::Text(text) => vec![Some(text.clone())],
+            KeyArg::Param(at) => native.params.get(*at).map_or_else(Vec::new, |param| named_by(param, args)),
+        };
+        keys = keys
+            .iter()
+            .flat_map(|key| {
+                named.iter().map(|arg| {
+                    let mut key = key.clone();
+                    key.args.push(arg.clone());
+                    key
+                })
             })
-        })
-        .collect();
-    FactKey { kind: pattern.kind.clone(), args }
+            .collect();
+    }
+    keys
+}
+
+/// What a parameter names; what can't be told, and what is left out, stands for any.
+fn named_by(param: &NativeParam, args: &[(Arc<str>, ArgValue)]) -> Vec<Option<Arc<str>>> {
+    let text = |value: &Value| value.to_text().and_then(|text| key_argument(text, &param.ty));
+    match args.iter().find(|(name, _)| *name == param.name) {
+        Some((_, ArgValue::Value(value))) => match value.unsealed() {
+            Value::List(items) => items.iter().map(text).collect(),
+            _ => vec![text(value)],
+        },
+        _ => vec![None],
+    }
 }

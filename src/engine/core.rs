@@ -34,6 +34,8 @@ pub struct Core {
 pub struct Site {
     pub step: Option<Arc<str>>,
     pub part: Option<Part>,
+    /// When the step began; when it was begun again, that time.
+    pub began: Option<jiff::Timestamp>,
     /// In a dry run: what it hangs on whether this happens at all.
     pub possible: Option<Arc<str>>,
     pub scope: Scope,
@@ -42,6 +44,10 @@ pub struct Site {
 impl Site {
     pub fn of(step: &Step) -> Self {
         Self { step: Some(step.name.clone()), ..Self::default() }
+    }
+
+    pub fn begun(&self, began: jiff::Timestamp) -> Self {
+        Self { began: Some(began), ..self.clone() }
     }
 
     pub fn in_part(&self, part: Part) -> Self {

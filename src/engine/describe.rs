@@ -32,7 +32,20 @@ pub fn brief_value(value: &Value) -> String {
     if let Value::Text(text) = value {
         return brief_text(text);
     }
+    if let Value::List(items) = value
+        && let Some(names) = items.iter().map(named).collect::<Option<Vec<_>>>()
+    {
+        return cut(&Value::list(names).to_string());
+    }
     cut(&value.to_string())
+}
+
+/// The name of a record that has one: of many containers the names say most.
+fn named(value: &Value) -> Option<Value> {
+    match value {
+        Value::Record(record) => record.get("name").and_then(Answer::known).cloned(),
+        _ => None,
+    }
 }
 
 fn brief_text(text: &str) -> String {

@@ -141,7 +141,7 @@ impl<'c> Walk<'c> {
 
     async fn step(&self, step: &'c Step) {
         let began = Instant::now();
-        let mut site = Site::of(step);
+        let mut site = Site::of(step).begun(self.core.emitter.now());
         self.core.emit(&site, step.span, Body::StepStarted { title: step.title.to_string(), attempt: 1 });
         if let Some(when) = &step.when {
             let truth = self.condition(when, &site).await;
@@ -157,7 +157,7 @@ impl<'c> Walk<'c> {
             }
         }
         let needless = match step.if_needed {
-            true => start::needless(self.core, step, &site).await,
+            true => start::needless(self.core, &step.body, &site).await,
             false => Truth::False,
         };
         self.stmts(&step.body, &site, &needless).await;
@@ -268,7 +268,7 @@ impl<'c> Walk<'c> {
         let action = eval.action(run).await;
         let line = self.core.line(run.span);
         if *needless == Truth::True {
-            let reason = "all that the step proves holds already".to_owned();
+            let reason = "what it is done for holds already".to_owned();
             self.bind(run, format!("printed by `{action}`, which is not needed"));
             return self.core.emit(site, run.span, Body::ActionSkipped { action, reason });
         }
@@ -277,10 +277,14 @@ impl<'c> Walk<'c> {
             _ => site.clone(),
         };
         match &run.target {
-            RunTarget::Defined { action: at, args, .. } => {
+            RunTarget::Defined { action: at, args, if_needed, .. } => {
                 let Some(definition) = self.core.program.actions.get(*at) else { return };
                 let inner = self.enter(definition, args, &site).await;
-                self.stmts(&definition.body, &inner, &Truth::False).await;
+                let needless = match if_needed {
+                    true => start::needless(self.core, &definition.body, &inner).await,
+                    false => Truth::False,
+                };
+                self.stmts(&definition.body, &inner, &needless).await;
             }
             RunTarget::Native(call) => {
                 let args = eval.args(call).await;

@@ -58,6 +58,11 @@ impl Tally {
 }
 
 impl Emitter {
+    /// What the calendar says.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
     pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, sinks: Vec<Box<dyn Sink>>) -> Self {
         Self { clock, redactor, inner: Mutex::new(Inner { seq: 0, sinks, tally: Tally::default() }) }
     }

@@ -10,7 +10,7 @@ use crate::check::program::{
     Arg, Call, Effect, Expr, ExprKind, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier, ShellPart, Text, TextPart,
     Var,
 };
-use crate::value::{Answer, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
+use crate::value::{Answer, Map, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
 
 use super::ask::{self, Round};
 use super::compute;
@@ -247,10 +247,15 @@ impl<'c> Eval<'c> {
     }
 
     async fn quantifier(&self, kind: Quantifier, vars: &[(Arc<str>, Var)], over: &Expr, body: &Expr) -> Answer {
-        let items = match self.items(over).await {
+        let whole = match self.eval(over).await {
+            Answer::Known(value) => value,
+            other => return other,
+        };
+        let items = match items_of(&whole) {
             Ok(items) => items,
             Err(answer) => return answer,
         };
+        let mut met = Vec::new();
         let mut count = 0;
         let mut all = Truth::True;
         let mut any = Truth::False;
@@ -258,6 +263,7 @@ impl<'c> Eval<'c> {
         for item in items {
             let truth = self.with_item(vars, &item).truth(body).await;
             count += i64::from(truth == Truth::True);
+            met.push(truth == Truth::True);
             if let Truth::Unknown(why) = &truth {
                 unknown.get_or_insert_with(|| why.clone());
             }
@@ -268,36 +274,19 @@ impl<'c> Eval<'c> {
             Quantifier::All => truth_value(all),
             Quantifier::Any => truth_value(any),
             Quantifier::None => truth_value(any.negate()),
-            Quantifier::Count => match unknown {
-                Some(unknown) => Answer::Unknown(unknown),
-                None => Answer::Known(Value::Number(Number::Int(count))),
-            },
+            Quantifier::Count | Quantifier::Where if unknown.is_some() => {
+                unknown.map_or_else(|| truth_value(Truth::False), Answer::Unknown)
+            }
+            Quantifier::Count => Answer::Known(Value::Number(Number::Int(count))),
+            Quantifier::Where => Answer::Known(those(&whole, &met)),
         }
     }
 
     /// What a loop goes over: pairs of key (or index) and item.
     pub async fn items(&self, over: &Expr) -> Result<Vec<(Value, Value)>, Answer> {
-        let value = match self.eval(over).await {
-            Answer::Known(value) => value,
-            other => return Err(other),
-        };
-        let seal = |item: &Value| match &value {
-            Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
-            _ => item.clone(),
-        };
-        match value.unsealed() {
-            Value::List(items) => Ok(items
-                .iter()
-                .enumerate()
-                .map(|(at, item)| (Value::Number(Number::Int(at as i64)), seal(item)))
-                .collect()),
-            Value::Map(map) => {
-                Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), seal(item))).collect())
-            }
-            other => {
-                let reason = format!("{} can't be looped over", other.kind());
-                Err(Answer::unknown(UnknownCause::Invalid, reason))
-            }
+        match self.eval(over).await {
+            Answer::Known(value) => items_of(&value),
+            other => Err(other),
         }
     }
 
@@ -315,7 +304,7 @@ impl<'c> Eval<'c> {
         if native.effect == Effect::Function {
             return self.function(call, &args);
         }
-        let reads: Vec<FactKey> = native.reads.iter().map(|key| ask::fact_key(key, native, &args)).collect();
+        let reads: Vec<FactKey> = native.reads.iter().flat_map(|key| ask::fact_keys(key, native, &args)).collect();
         if let Some(changed) = &self.core.changed {
             // A vouched probe without keys may have read anything; a probe without keys reads nothing that an action of
             // a runbook changes.
@@ -340,6 +329,12 @@ impl<'c> Eval<'c> {
     }
 
     fn function(&self, call: &Call, args: &[(Arc<str>, ArgValue)]) -> Answer {
+        if &*call.native.name == functions::STEP_BEGAN {
+            return match self.site.began {
+                Some(began) => Answer::Known(Value::Time(began)),
+                None => Answer::unknown(UnknownCause::Invalid, "it is asked outside of steps, so none has begun"),
+            };
+        }
         let mut seal = None;
         let values: Vec<Option<Value>> = call
             .native
@@ -464,6 +459,48 @@ impl<'c> Eval<'c> {
             Answer::Absent(absence) => Err(invalid(format!("a duration is needed, and there is none: {}", absence.0))),
             Answer::Unknown(unknown) => Err(unknown),
         }
+    }
+}
+
+/// Pairs of key (or index) and item. The items of a secret are secret; those of a map that is not shown whole, too.
+fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
+    let seal = |item: &Value| match value {
+        Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
+        _ => item.clone(),
+    };
+    match value.unsealed() {
+        Value::List(items) => {
+            Ok(items.iter().enumerate().map(|(at, item)| (Value::Number(Number::Int(at as i64)), seal(item))).collect())
+        }
+        Value::Map(map) if map.hidden => {
+            let hide = |key: &Arc<str>, item: &Value| match item {
+                Value::Secret(_) => item.clone(),
+                item => Value::Secret(Sealed::new(key.clone(), item.clone())),
+            };
+            Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), hide(key, item))).collect())
+        }
+        Value::Map(map) => Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), seal(item))).collect()),
+        other => {
+            let reason = format!("{} can't be looped over", other.kind());
+            Err(Answer::unknown(UnknownCause::Invalid, reason))
+        }
+    }
+}
+
+/// The items of a list, the entries of a map, that met a condition, in their order.
+fn those(whole: &Value, met: &[bool]) -> Value {
+    let chosen = match whole.unsealed() {
+        Value::List(items) => Value::list(items.iter().zip(met).filter(|(_, met)| **met).map(|(item, _)| item.clone())),
+        Value::Map(map) => {
+            let entries = map.entries.iter().zip(met).filter(|(_, met)| **met);
+            let entries = entries.map(|((key, item), _)| (key.clone(), item.clone())).collect();
+            Value::Map(Arc::new(Map { entries, ..**map }))
+        }
+        other => other.clone(),
+    };
+    match whole {
+        Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), chosen)),
+        _ => chosen,
     }
 }
 

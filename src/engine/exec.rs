@@ -138,7 +138,12 @@ struct Course<'c> {
     mended: Vec<String>,
     /// It is not needed: its expects hold already, so its actions are left out.
     needless: bool,
+    /// What is being ensured holds already, so its actions are left out.
+    ensured: bool,
 }
+
+const NEEDLESS: &str = "all that the step proves holds already";
+const ENSURED: &str = "it is so already";
 
 /// Which part of a step statements belong to: it decides whether a failure is handled and what cancels them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -230,9 +235,10 @@ impl<'c> Exec<'c> {
     /// Attempt, handler, `finally`; again where the handler says so.
     async fn step(&self, step: &'c Step) -> (StepOutcome, Option<String>, u32) {
         let site = Site::of(step);
-        let mut course = Course { step, retries: HashMap::new(), mended: Vec::new(), needless: false };
+        let mut course = Course { step, retries: HashMap::new(), mended: Vec::new(), needless: false, ensured: false };
         let mut attempt = 1;
         loop {
+            let site = site.begun(self.core.emitter.now());
             self.core.emit(&site, step.span, Body::StepStarted { title: step.title.to_string(), attempt });
             if attempt == 1
                 && let Some(when) = &step.when
@@ -248,7 +254,7 @@ impl<'c> Exec<'c> {
             }
             if step.if_needed {
                 // Told to end while it looks, it does not begin: the statements see to that.
-                course.needless = self.looking(Within::Body, self.needless(step, &site)).await.unwrap_or(true);
+                course.needless = self.looking(Within::Body, self.needless(&step.body, &site)).await.unwrap_or(true);
             }
             let body = self.stmts(&mut course, &step.body, site.clone(), Within::Body).await;
             let finally = match &step.finally {
@@ -291,8 +297,8 @@ impl<'c> Exec<'c> {
     }
 
     /// Whether all that a step proves holds already, so that it needs no action.
-    async fn needless(&self, step: &Step, site: &Site) -> bool {
-        start::needless(self.core, step, site).await == Truth::True
+    async fn needless(&self, body: &[Stmt], site: &Site) -> bool {
+        start::needless(self.core, body, site).await == Truth::True
     }
 
     fn flag(&self, within: Within) -> &Flag {
@@ -430,18 +436,24 @@ impl<'c> Exec<'c> {
     }
 
     async fn run(&self, course: &mut Course<'c>, run: &'c Run, site: &Site, within: Within) -> Result<(), Halt> {
-        if course.needless && within != Within::Handler {
+        if course.ensured || course.needless && within != Within::Handler {
             let action = Eval::new(self.core, site, &Round::new()).action(run).await;
-            let reason = "all that the step proves holds already".to_owned();
+            let reason = if course.ensured { ENSURED } else { NEEDLESS }.to_owned();
             self.core.emit(site, run.span, Body::ActionSkipped { action, reason });
             return Ok(());
         }
         let call = match &run.target {
             RunTarget::Native(call) => call,
-            RunTarget::Defined { action, args, .. } => {
+            RunTarget::Defined { action, args, if_needed, .. } => {
                 let Some(definition) = self.core.program.actions.get(*action) else { return Ok(()) };
                 let inner = self.enter(definition, args, site).await.map_err(Halt::Failed)?;
-                return self.stmts(course, &definition.body, inner, within).await;
+                let ensured = *if_needed
+                    && self.looking(within, self.needless(&definition.body, &inner)).await.map_err(Halt::Failed)?;
+                let before = course.ensured;
+                course.ensured |= ensured;
+                let done = self.stmts(course, &definition.body, inner, within).await;
+                course.ensured = before;
+                return done;
             }
         };
         match action::carry_out(self.core, &self.act, site, run, call, self.flag(within)).await {

@@ -183,7 +183,9 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             }
             logic(*op, all)
         }
-        ExprKind::Quantifier { kind, vars, over, body } if *kind != Quantifier::Count => {
+        ExprKind::Quantifier { kind, vars, over, body }
+            if matches!(kind, Quantifier::All | Quantifier::Any | Quantifier::None) =>
+        {
             let truth = eval.truth(condition).await;
             let (quantifier, wanted) = match kind {
                 Quantifier::All => ("all", Truth::True),

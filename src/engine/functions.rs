@@ -25,7 +25,11 @@ pub const NATIVES: &[&str] = &[
     "keys",
     "output",
     "without_last_newline",
+    STEP_BEGAN,
 ];
+
+/// The one function that depends on where it stands.
+pub const STEP_BEGAN: &str = "step_began";
 
 /// Calls a function. `args` are in the order of its declaration, without seals; `secret`: one of them was sealed.
 pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {

@@ -1,6 +1,6 @@
 //! What a run and a dry run begin with and tell alike: the announcement, top-level bindings, `show`, conditions.
 
-use crate::check::program::{Expr, GlobalKind, Member, Step, Stmt};
+use crate::check::program::{Expr, GlobalKind, Member, Stmt};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Truth, Value};
 
@@ -97,11 +97,11 @@ pub async fn show(core: &Core, site: &Site, span: Span, values: &[Expr]) {
     }
 }
 
-/// Whether all that a step proves holds already, so that it needs no action. Where nothing is proven, nothing shows that.
-pub async fn needless(core: &Core, step: &Step, site: &Site) -> Truth {
+/// Whether all that a step or action proves holds already, so that it needs no action. Where nothing is proven, nothing shows that.
+pub async fn needless(core: &Core, body: &[Stmt], site: &Site) -> Truth {
     let round = Round::new();
     let mut all = None;
-    for members in groups(&step.body) {
+    for members in groups(body) {
         let leaves = Expansion::of(core, members, site, &round).await;
         let holds = group::holds_now(core, leaves, &round).await;
         all = match (all, holds) {

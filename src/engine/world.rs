@@ -18,6 +18,12 @@ use crate::value::{Answer, Map, Number, Record, Value};
 pub trait Look: Send + Sync {
     /// Answers within the request's limit; dropping the future ends the question. Never panics, whatever is answered.
     fn look(&self, request: Request) -> BoxFuture<'static, Answer>;
+
+    /// Whether this native leaves out of its answer what nobody wants. The answer of another is whole, whoever asks.
+    fn heeds_wants(&self, native: &Native) -> bool {
+        let _ = native;
+        true
+    }
 }
 
 /// Runs foreign code that its author says only reads.
@@ -174,6 +180,13 @@ impl Request {
     pub fn duration(&self, name: &str) -> Option<Duration> {
         match self.value(name)?.unsealed() {
             Value::Duration(value) => Duration::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
+    pub fn time(&self, name: &str) -> Option<Timestamp> {
+        match self.value(name)?.unsealed() {
+            Value::Time(value) => Some(*value),
             _ => None,
         }
     }

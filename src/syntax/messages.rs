@@ -48,6 +48,7 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::in_word => "`in`",
         Rule::block => "a block in `{ }`",
         Rule::run => "`run`",
+        Rule::ensure => "`ensure`",
         Rule::run_modifier | Rule::run_word => "`in`, `env`, `stdin`, `timeout` or `changes`",
         Rule::let_stmt | Rule::let_item => "`let`",
         Rule::secret_stmt | Rule::secret_item => "`secret`",
@@ -203,6 +204,9 @@ fn unknown_start(span: Span, word: &str, slice: &str) -> Diagnostic {
             Some("this stands at the top level, not in a block; is a `}` missing above?")
         }
         "end" => Some("blocks end with `}`"),
+        "or" | "and" | "in" | "not" | "contains" | "matches" | "is" | "does" => {
+            Some("a line goes on after an operator: put it at the end of the line before")
+        }
         _ => None,
     };
     let error = error.label("not the start of a statement or item");

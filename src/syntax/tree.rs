@@ -221,6 +221,8 @@ pub enum StmtKind {
     Expect(Box<Expect>),
     For(Box<For>),
     If(If),
+    /// `ensure name(…)`: an action that proves something, done where that does not hold already.
+    Ensure(Run),
     /// `stop "why"`, in a handler.
     Stop(Option<StringLit>),
     /// `retry 3 after 5s`, in a handler.
@@ -464,4 +466,6 @@ pub enum Quantifier {
     Any,
     None,
     Count,
+    /// Those items that meet the condition.
+    Where,
 }

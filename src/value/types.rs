@@ -27,6 +27,8 @@ pub enum Type {
     Map(Arc<Type>),
     /// A declared record, by its full name: `http.response`.
     Record(Arc<str>),
+    /// What an action is done to: things of one kind of record, each by its name or as the record, one or a list.
+    Names(Arc<str>),
 }
 
 impl Type {
@@ -49,6 +51,9 @@ impl Type {
             (Type::Any, _) | (_, Type::Any) => true,
             // What JSON holds is only known when it is asked.
             (Type::Json, Type::Key | Type::Shell | Type::Record(_)) => false,
+            (Type::List(of), Type::Names(_)) => of.fits(wanted),
+            (Type::Record(of), Type::Names(kind)) => of == kind,
+            (of, Type::Names(_)) if of.is_textual() => true,
             (Type::Json, _) => true,
             (a, b) if a.is_textual() && b.is_textual() => true,
             (Type::List(a), Type::List(b)) | (Type::Map(a), Type::Map(b)) => a.fits(b),
@@ -78,6 +83,7 @@ impl std::fmt::Display for Type {
             Type::List(of) => write!(f, "list({of})"),
             Type::Map(of) => write!(f, "map({of})"),
             Type::Record(name) => f.write_str(name),
+            Type::Names(kind) => write!(f, "names({kind})"),
         }
     }
 }

@@ -32,10 +32,6 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// A request that only looks.
     pub fn look(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let http = self.clone();

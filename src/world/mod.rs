@@ -4,6 +4,7 @@
 //! given the first alone.
 
 mod certificate;
+mod compose;
 mod docker;
 pub mod env;
 pub mod file;
@@ -18,22 +19,42 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::program::Native;
 use crate::engine::world::{Act, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
 use crate::value::{Answer, UnknownCause};
 
 /// Every native that asks or changes the world, by its full name. A test holds it against the stdlib's declarations.
 pub const NATIVES: &[&str] = &[
+    "compose.build",
+    "compose.down",
+    "compose.drift",
+    "compose.logs",
+    "compose.pull",
+    "compose.restart",
+    "compose.services",
+    "compose.up",
+    "compose.version",
     "docker.container",
     "docker.containers",
     "docker.engine",
+    "docker.exec",
+    "docker.file",
+    "docker.image",
+    "docker.images",
     "docker.kill",
     "docker.logs",
+    "docker.network",
+    "docker.networks",
     "docker.pause",
+    "docker.processes",
     "docker.remove",
     "docker.restart",
     "docker.start",
+    "docker.stats",
     "docker.stop",
     "docker.unpause",
+    "docker.volume",
+    "docker.volumes",
     "env",
     "file",
     "file.glob",
@@ -53,20 +74,31 @@ pub const NATIVES: &[&str] = &[
     "time.now",
 ];
 
-/// Looks at the real world.
-pub struct Eyes {
+/// The backends that keep connections: one of each for a run, whether it looks or acts.
+#[derive(Clone, Default)]
+pub struct Backends {
     http: http::Http,
     docker: docker::Docker,
+    compose: compose::Compose,
+}
+
+/// Looks at the real world.
+pub struct Eyes {
+    backends: Backends,
     clock: Arc<dyn Clock>,
 }
 
 impl Eyes {
-    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { http: http::Http::new(), docker: docker::Docker::new(), clock })
+    pub fn new(backends: Backends, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { backends, clock })
     }
 }
 
 impl Look for Eyes {
+    fn heeds_wants(&self, native: &Native) -> bool {
+        !native.name.starts_with("docker.") || matches!(&*native.name, "docker.file" | "docker.stats")
+    }
+
     fn look(&self, request: Request) -> BoxFuture<'static, Answer> {
         match &*request.native.name.clone() {
             "env" => env::variable(&request).boxed(),
@@ -76,8 +108,9 @@ impl Look for Eyes {
             "net.resolve" => net::resolve(request).boxed(),
             "net.certificate" => certificate::look(request).boxed(),
             "time.now" => time::now(&*self.clock).boxed(),
-            "http.get" | "http.head" => self.http.look(request).boxed(),
-            name if name.starts_with("docker.") => self.docker.look(request).boxed(),
+            "http.get" | "http.head" => self.backends.http.look(request).boxed(),
+            name if name.starts_with("docker.") => self.backends.docker.look(request).boxed(),
+            name if name.starts_with("compose.") => self.backends.compose.look(&self.backends.docker, request).boxed(),
             other => none(other).boxed(),
         }
     }
@@ -87,13 +120,19 @@ impl Vouch for Eyes {
     fn ask(&self, request: Request, trust: Trust) -> BoxFuture<'static, (Answer, Confinement)> {
         match (&*request.native.name.clone(), trust) {
             ("sh", trust) => shell::probe(request, trust).boxed(),
-            ("http.post_query", Trust::Sandboxed) => async {
-                let reason = "its author vouches that it only queries, and no sandbox holds a server to that; `--trust-probes` asks it";
-                (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
+            ("http.post_query", Trust::Sandboxed) => {
+                not_trusted("its author vouches that it only queries, and no sandbox holds a server to that").boxed()
             }
+            ("docker.exec", Trust::Sandboxed) => not_trusted(
+                "its author vouches that it only looks, and no sandbox of this host reaches into a container",
+            )
             .boxed(),
+            ("docker.exec", Trust::AuthorsWord) => {
+                let asked = self.backends.docker.look(request);
+                async move { (asked.await, Confinement::Trusted) }.boxed()
+            }
             ("http.post_query", Trust::AuthorsWord) => {
-                let asked = self.http.look(request);
+                let asked = self.backends.http.look(request);
                 async move { (asked.await, Confinement::Trusted) }.boxed()
             }
             (other, _) => {
@@ -106,13 +145,12 @@ impl Vouch for Eyes {
 
 /// Changes the real world.
 pub struct Hands {
-    http: http::Http,
-    docker: docker::Docker,
+    backends: Backends,
 }
 
 impl Hands {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self { http: http::Http::new(), docker: docker::Docker::new() })
+    pub fn new(backends: Backends) -> Arc<Self> {
+        Arc::new(Self { backends })
     }
 }
 
@@ -120,8 +158,9 @@ impl Act for Hands {
     fn act(&self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> BoxFuture<'static, Outcome> {
         match &*request.native.name.clone() {
             "shell.run" | "shell.exec" => shell::act(request, output, cancel).boxed(),
-            "http.post" | "http.put" | "http.patch" | "http.delete" => self.http.act(request, cancel).boxed(),
-            name if name.starts_with("docker.") => self.docker.act(request, cancel).boxed(),
+            "http.post" | "http.put" | "http.patch" | "http.delete" => self.backends.http.act(request, cancel).boxed(),
+            name if name.starts_with("docker.") => self.backends.docker.act(request, output, cancel).boxed(),
+            name if name.starts_with("compose.") => self.backends.compose.clone().act(request, output, cancel).boxed(),
             other => {
                 let failure = Some(format!("`{other}` is nothing that this program can do"));
                 let answer = none(other);
@@ -134,6 +173,11 @@ impl Act for Hands {
 fn none(name: &str) -> impl Future<Output = Answer> + Send + 'static {
     let reason = format!("this program can't ask `{name}`");
     async move { Answer::unknown(UnknownCause::Invalid, reason) }
+}
+
+async fn not_trusted(why: &str) -> (Answer, Confinement) {
+    let reason = format!("{why}; `--trust-probes` asks it");
+    (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
 }
 
 /// Ends what takes longer than it may.

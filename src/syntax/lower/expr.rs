@@ -370,6 +370,7 @@ impl Lowering<'_> {
                         "all" => Quantifier::All,
                         "any" => Quantifier::Any,
                         "none" => Quantifier::None,
+                        "where" => Quantifier::Where,
                         _ => Quantifier::Count,
                     };
                     kind = (word, self.span(&part));

@@ -51,7 +51,6 @@ impl<'t> Lowering<'t> {
             "accept-risk" => "accepted risks",
             "confirm" => "`confirm`, which asks a person to answer for something,",
             "checklist" => "checklists",
-            "ensure" => "`ensure`",
             "rollback" => "`rollback` blocks, which undo a step,",
             "watch" => "`watch`, which keeps asking after a change,",
             "alert" => "`alert`",

@@ -33,6 +33,7 @@ impl Lowering<'_> {
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::run => StmtKind::Run { bind: None, run: self.run(pair) },
+            Rule::ensure => StmtKind::Ensure(self.run(pair)),
             Rule::let_stmt => self.let_stmt(pair, span),
             Rule::secret_stmt => StmtKind::Secret(self.binding(pair)),
             Rule::show => {

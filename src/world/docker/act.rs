@@ -1,26 +1,75 @@
-//! What changes a container: start, stop, restart, kill, pause, unpause, remove.
+//! What changes containers: start, stop, restart, kill, pause, unpause, remove; and programs in them.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::query_parameters::{
     KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
     StopContainerOptionsBuilder,
 };
+use futures_util::StreamExt;
 
-use crate::engine::world::{Outcome, Request};
+use crate::engine::world::{Outcome, Output, Request};
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::{Docker, is_missing, name, no_answer};
+use super::{Docker, checked, is_missing, no_answer};
+
+/// How many containers are changed at the same time.
+const AT_ONCE: usize = 8;
+
+/// How often it is asked whether a removal that is under way has come to its end.
+const REMOVAL: Duration = Duration::from_millis(100);
 
 impl Docker {
-    pub(super) async fn carry_out(&self, request: &Request) -> Outcome {
-        match self.changed(request).await {
-            Ok(()) => Outcome { result: Answer::Known(Value::record::<&str>("docker.done", [])), failure: None },
-            Err(unknown) => Outcome { failure: Some(unknown.reason.to_string()), result: Answer::Unknown(unknown) },
+    pub(super) async fn carry_out(&self, request: &Request, output: Arc<dyn Output>) -> Outcome {
+        let done = match &*request.native.name {
+            "docker.exec" => self.done(request, output).await,
+            _ => self.change_all(request).await,
+        };
+        done.unwrap_or_else(|unknown| Outcome {
+            failure: Some(unknown.reason.to_string()),
+            result: Answer::Unknown(unknown),
+        })
+    }
+
+    /// Of several containers each is tried, and every one that failed is named.
+    async fn change_all(&self, request: &Request) -> Result<Outcome, Unknown> {
+        let names: Vec<String> = request
+            .list("containers")
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|name| name.unsealed().to_text())
+            .map(|name| name.to_string())
+            .collect();
+        for name in &names {
+            checked(name)?;
+        }
+        let several = names.len() > 1;
+        let failed: Vec<Unknown> = futures_util::stream::iter(names)
+            .map(|name| async move {
+                self.change(request, &name).await.map_err(|unknown| match several {
+                    true => Unknown::new(unknown.cause, format!("{name}: {}", unknown.reason)),
+                    false => unknown,
+                })
+            })
+            .buffered(AT_ONCE)
+            .filter_map(|done| async move { done.err() })
+            .collect()
+            .await;
+        match failed.first() {
+            None => {
+                let result = Answer::Known(Value::record::<&str>("docker.done", []));
+                Ok(Outcome { result, failure: None })
+            }
+            Some(first) => {
+                let reasons: Vec<&str> = failed.iter().map(|unknown| &*unknown.reason).collect();
+                Err(Unknown::new(first.cause, reasons.join("; ")))
+            }
         }
     }
 
-    async fn changed(&self, request: &Request) -> Result<(), Unknown> {
-        let name = name(request)?;
+    async fn change(&self, request: &Request, name: &str) -> Result<(), Unknown> {
         let client = self.client().await?;
         let grace = request.duration("grace").map(|grace| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX));
         let done = match &*request.native.name {
@@ -55,6 +104,11 @@ impl Docker {
             Ok(()) => Ok(()),
             // 304: it is so already (Docker Engine API, ContainerStart and ContainerStop).
             Err(Error::DockerResponseServerError { status_code: 304, .. }) => Ok(()),
+            Err(Error::DockerResponseServerError { status_code: 409, message })
+                if message.contains("is already in progress") =>
+            {
+                self.gone(name).await
+            }
             Err(error) if is_missing(&error) => {
                 Err(Unknown::new(UnknownCause::Invalid, format!("there is no container `{name}`")))
             }
@@ -62,6 +116,17 @@ impl Docker {
                 Err(Unknown::new(UnknownCause::Invalid, format!("the Docker engine refused: {message}")))
             }
             Err(error) => Err(no_answer(&error)),
+        }
+    }
+
+    /// Waits for the end of a removal that someone else began; the action's own deadline ends the waiting.
+    async fn gone(&self, name: &str) -> Result<(), Unknown> {
+        loop {
+            match self.client().await?.inspect_container(name, None).await {
+                Ok(_) => tokio::time::sleep(REMOVAL).await,
+                Err(error) if is_missing(&error) => return Ok(()),
+                Err(error) => return Err(no_answer(&error)),
+            }
         }
     }
 }

@@ -10,12 +10,13 @@ use globset::GlobBuilder;
 use indexmap::IndexMap;
 
 use crate::engine::world::Request;
-use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value};
+use crate::value::{Answer, Map, Number, Sealed, Unknown, UnknownCause, Value};
 
-use super::{Docker, is_missing, name, no_answer, text, time};
+use super::things::filters;
+use super::{Docker, is_missing, name, no_answer, number, text, time};
 
 /// How many containers are inspected at the same time.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 
 impl Docker {
     pub(super) async fn container(&self, request: &Request) -> Result<Answer, Unknown> {
@@ -31,15 +32,7 @@ impl Docker {
     pub(super) async fn containers(&self, request: &Request) -> Result<Answer, Unknown> {
         let client = self.client().await?;
         let pattern = request.text("name").map(anchored).transpose()?;
-        let mut filters: HashMap<String, Vec<String>> = HashMap::new();
-        let labels = [
-            request.text("label").map(str::to_owned),
-            request.text("project").map(|project| format!("com.docker.compose.project={project}")),
-        ];
-        let labels: Vec<String> = labels.into_iter().flatten().collect();
-        if !labels.is_empty() {
-            filters.insert("label".to_owned(), labels);
-        }
+        let mut filters = filters(request);
         if let Some(state) = request.text("state") {
             filters.insert("status".to_owned(), vec![state.to_owned()]);
         }
@@ -71,15 +64,35 @@ impl Docker {
     }
 }
 
+/// A container with its labels: what Compose's bookkeeping is read from.
+pub(in crate::world) struct Labelled {
+    pub name: String,
+    pub labels: HashMap<String, String>,
+}
+
+impl Docker {
+    /// Every container of a Compose project, sorted by name.
+    pub(in crate::world) async fn labelled(&self, project: &str) -> Result<Vec<Labelled>, Unknown> {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("com.docker.compose.project={project}")])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let listed = self.client().await?.list_containers(Some(options)).await.map_err(|error| no_answer(&error))?;
+        let mut containers: Vec<Labelled> = listed
+            .into_iter()
+            .filter_map(|summary| {
+                let name = summary.names?.first()?.trim_start_matches('/').to_owned();
+                Some(Labelled { name, labels: summary.labels.unwrap_or_default() })
+            })
+            .collect();
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(containers)
+    }
+}
+
 /// A pattern for whole names: `shop_*`.
-fn anchored(pattern: &str) -> Result<globset::GlobMatcher, Unknown> {
+pub(super) fn anchored(pattern: &str) -> Result<globset::GlobMatcher, Unknown> {
     let glob = GlobBuilder::new(pattern).literal_separator(false).build();
     glob.map(|glob| glob.compile_matcher())
         .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("`{pattern}` is no pattern of names: {error}")))
-}
-
-fn number(value: i64) -> Value {
-    Value::Number(Number::Int(value))
 }
 
 fn record(found: ContainerInspectResponse) -> Value {
@@ -89,6 +102,7 @@ fn record(found: ContainerInspectResponse) -> Value {
     let host = found.host_config.unwrap_or_default();
     let network = found.network_settings.unwrap_or_default();
     let running = state.running.unwrap_or(false);
+    let said = state.health.as_ref().and_then(|health| health.log.as_ref()?.last()?.output.clone());
     let health = match state.health.and_then(|health| health.status) {
         None | Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) => {
             Answer::absent("the container has no health check")
@@ -110,9 +124,6 @@ fn record(found: ContainerInspectResponse) -> Value {
         .map(|(name, endpoint)| (name, Value::text(endpoint.ip_address.unwrap_or_default())))
         .collect();
     networks.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut labels: Vec<(String, Value)> =
-        config.labels.unwrap_or_default().into_iter().map(|(key, value)| (key, Value::text(value))).collect();
-    labels.sort_by(|a, b| a.0.cmp(&b.0));
     Value::record(
         "docker.container",
         [
@@ -122,12 +133,13 @@ fn record(found: ContainerInspectResponse) -> Value {
             ("image_id", text(found.image, "the engine does not say")),
             ("state", text(state.status.map(|status| status.to_string()), "the engine does not say")),
             ("health", health),
+            ("health_output", text(said.map(|said| said.trim().to_owned()), "no health check has said anything")),
             ("exit_code", exit_code),
             ("out_of_memory", known(Value::Bool(state.oom_killed.unwrap_or(false)))),
             ("restarts", known(number(found.restart_count.unwrap_or(0)))),
             ("restart_policy", text(restart.filter(|name| name != "no"), "it is not restarted")),
             ("env", known(environment(config.env.unwrap_or_default()))),
-            ("labels", known(Value::map(labels))),
+            ("labels", known(labels(config.labels.unwrap_or_default()))),
             ("mounts", known(Value::list(found.mounts.unwrap_or_default().into_iter().map(mount)))),
             ("networks", known(Value::map(networks))),
             ("ports", known(Value::list(ports(network.ports.unwrap_or_default())))),
@@ -142,15 +154,33 @@ fn record(found: ContainerInspectResponse) -> Value {
     )
 }
 
-/// Variables by name. They are data that may be secret: shown where an expect names one, not all at once.
-fn environment(variables: Vec<String>) -> Value {
+/// Variables by name. They are data that may be secret: shown where an expect names one, not all at once, and sealed
+/// where their name says that they are secret.
+pub(super) fn environment(variables: Vec<String>) -> Value {
     let mut entries: IndexMap<Arc<str>, Value> = IndexMap::new();
     for variable in variables {
         let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
-        entries.insert(name.into(), Value::text(value));
+        let value = Value::text(value);
+        let value = if says_secret(name) { Value::Secret(Sealed::new(name, value)) } else { value };
+        entries.insert(name.into(), value);
     }
     entries.sort_keys();
     Value::Map(Arc::new(Map { entries, ignore_case: false, hidden: true }))
+}
+
+/// `JWT_SECRET` is one; `JWT_SECRET_FILE` says where it lies.
+fn says_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "PRIVATE"];
+    !name.ends_with("_FILE")
+        && (words.iter().any(|word| name.contains(word))
+            || name.split('_').any(|part| matches!(part, "KEY" | "KEYS" | "PASS" | "PWD" | "APIKEY")))
+}
+
+pub(super) fn labels(labels: HashMap<String, String>) -> Value {
+    let mut labels: Vec<(String, String)> = labels.into_iter().collect();
+    labels.sort();
+    Value::map(labels.into_iter().map(|(key, value)| (key, Value::text(value))))
 }
 
 fn mount(mount: MountPoint) -> Value {

@@ -1,12 +1,19 @@
-//! `docker`: the engine at its socket (or `DOCKER_HOST`), by bollard, over one connection that is kept.
+//! `docker`: the engine at its socket (or `DOCKER_HOST`), by bollard, over connections that are kept.
 //!
 //! In: requests of containers by name. Out: records of what the engine says, or why it can't be told. What is not there is
 //! absent; an engine that does not answer is unknown, and never "no such container".
 
 mod act;
+mod command;
+mod connect;
 mod container;
 mod engine;
+mod file;
 mod logs;
+mod stats;
+mod things;
+
+pub(super) use container::Labelled;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,8 +24,8 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::world::{Outcome, Request};
-use crate::value::{Answer, Unknown, UnknownCause, Value};
+use crate::engine::world::{Outcome, Output, Request};
+use crate::value::{Answer, Number, Unknown, UnknownCause, Value};
 
 const NO_SOCKET: &str = "there is no such socket; is Docker installed, and running?";
 
@@ -29,10 +36,6 @@ pub(super) struct Docker {
 }
 
 impl Docker {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// A question that only looks.
     pub fn look(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let docker = self.clone();
@@ -42,19 +45,34 @@ impl Docker {
                 "docker.engine" => docker.engine().await,
                 "docker.container" => docker.container(&request).await,
                 "docker.containers" => docker.containers(&request).await,
+                "docker.exec" => docker.asked(&request).await,
+                "docker.file" => docker.file(&request).await,
+                "docker.image" => docker.image(&request).await,
+                "docker.images" => docker.images(&request).await,
                 "docker.logs" => docker.logs(&request).await,
+                "docker.network" => docker.network(&request).await,
+                "docker.networks" => docker.networks(&request).await,
+                "docker.processes" => docker.processes(&request).await,
+                "docker.stats" => docker.stats(&request).await,
+                "docker.volume" => docker.volume(&request).await,
+                "docker.volumes" => docker.volumes(&request).await,
                 other => Err(Unknown::new(UnknownCause::Invalid, format!("this program can't ask `{other}`"))),
             };
             told.unwrap_or_else(Answer::Unknown)
         })
     }
 
-    /// Something that changes a container.
-    pub fn act(&self, request: Request, cancel: CancellationToken) -> impl Future<Output = Outcome> + Send + 'static {
+    /// Something that changes containers.
+    pub fn act(
+        &self,
+        request: Request,
+        output: Arc<dyn Output>,
+        cancel: CancellationToken,
+    ) -> impl Future<Output = Outcome> + Send + 'static {
         let docker = self.clone();
         async move {
             tokio::select! {
-                outcome = docker.carry_out(&request) => outcome,
+                outcome = docker.carry_out(&request, output) => outcome,
                 // The engine goes on with what it was told; whether it comes to an end is not known.
                 () = cancel.cancelled() => {
                     let unknown = Unknown::new(UnknownCause::NoAnswer, "it was not waited for any more");
@@ -67,7 +85,7 @@ impl Docker {
     async fn client(&self) -> Result<&Client, Unknown> {
         self.client
             .get_or_try_init(|| async {
-                let client = Client::connect_with_defaults().map_err(|error| no_answer(&error))?;
+                let client = connect::client().map_err(|error| no_answer(&error))?;
                 // The newest version that both sides speak.
                 client.negotiate_version().await.map_err(|error| no_answer(&error))
             })
@@ -77,14 +95,27 @@ impl Docker {
 
 /// The name or id of a container: nothing else may stand in the path of a request.
 fn name(request: &Request) -> Result<&str, Unknown> {
-    let name = request.text("name").unwrap_or_default();
+    named(request, "name")
+}
+
+/// As [`name`], of another parameter.
+fn named<'r>(request: &'r Request, param: &str) -> Result<&'r str, Unknown> {
+    checked(request.text(param).unwrap_or_default())
+}
+
+fn checked(name: &str) -> Result<&str, Unknown> {
     let begins = name.starts_with(|char: char| char.is_ascii_alphanumeric());
     if begins && name.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char)) {
         return Ok(name);
     }
-    let reason =
-        format!("`{name}` is no name of a container: letters, digits, `_`, `.` and `-`, with a letter or digit first");
+    let reason = format!(
+        "`{name}` is no name that Docker takes: letters, digits, `_`, `.` and `-`, with a letter or digit first"
+    );
     Err(Unknown::new(UnknownCause::Invalid, reason))
+}
+
+fn number(value: i64) -> Value {
+    Value::Number(Number::Int(value))
 }
 
 /// Why the engine could not be asked, in plain words.

@@ -45,6 +45,11 @@ pub(super) struct Ended {
 }
 
 impl Command {
+    /// A program with its arguments, in a folder.
+    pub fn new(program: Vec<String>, dir: PathBuf) -> Self {
+        Self { program, dir, env: Vec::new(), stdin: None }
+    }
+
     pub fn of(request: &Request) -> Result<Self, String> {
         let mut env: Vec<(String, String)> = Vec::new();
         let program = match request.shell("command") {
@@ -186,14 +191,14 @@ impl Pipe {
 
 /// The head and the tail of a stream.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(in crate::world) struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: usize,
 }
 
 impl Kept {
-    fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         let to_head = bytes.len().min(KEPT - self.head.len());
         self.head.extend_from_slice(&bytes[..to_head]);
         self.tail.extend(&bytes[to_head..]);

@@ -8,21 +8,59 @@ pub mod keeper;
 mod sandbox;
 mod tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::world::{Confinement, Outcome, Output, Request, Stream, Trust};
+use crate::engine::world::{Confinement, Outcome, Output, Request, Trust};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
+pub(super) use command::Kept;
 use command::{Command, Ended};
 
 /// `run "…"`, `run […]`
 pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
-    let command = match Command::of(&request) {
-        Ok(command) => command,
-        Err(why) => return not_started(&why),
+    match Command::of(&request) {
+        Ok(command) => carry_out(command, output, cancel).await,
+        Err(why) => not_started(&why),
+    }
+}
+
+/// A command that another backend makes.
+pub(super) async fn act_on(
+    program: Vec<String>,
+    dir: PathBuf,
+    output: Arc<dyn Output>,
+    cancel: CancellationToken,
+) -> Outcome {
+    carry_out(Command::new(program, dir), output, cancel).await
+}
+
+/// What a command that only reads says to its standard output; else why it did not, as the end of a sentence.
+pub(super) async fn said(program: Vec<String>, dir: PathBuf, limit: Duration) -> Result<String, String> {
+    let cancel = CancellationToken::new();
+    // Dropped with the question, it ends the command.
+    let end = cancel.clone().drop_guard();
+    let running = tokio::spawn(Command::new(program, dir).run(None, cancel, None));
+    let ended = match tokio::time::timeout(limit, running).await {
+        Ok(Ok(ended)) => ended.map_err(|why| format!("could not be started: {why}"))?,
+        Ok(Err(_)) => return Err("could not be waited for".to_owned()),
+        Err(_) => return Err("did not end in time".to_owned()),
     };
+    drop(end);
+    match failure(&ended) {
+        None => Ok(ended.stdout.text()),
+        Some(failure) => {
+            let stderr = ended.stderr.text();
+            let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).take(5).collect();
+            Err(format!("{failure}: {}", lines.join("; ")))
+        }
+    }
+}
+
+async fn carry_out(command: Command, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
     match command.run(Some(output), cancel, None).await {
         Ok(ended) => {
             let failure = failure(&ended);
@@ -129,17 +167,25 @@ fn signal_name(signal: i32) -> String {
 }
 
 fn record(ended: &Ended) -> Answer {
-    let text = |stream: Stream| match stream {
-        Stream::Stdout => ended.stdout.text(),
-        Stream::Stderr => ended.stderr.text(),
-    };
-    let stdout = text(Stream::Stdout);
+    result(ended.status, ended.signal, &ended.stdout, &ended.stderr, ended.time)
+}
+
+/// What a command came to, as a record.
+pub(super) fn result(
+    status: Option<i32>,
+    signal: Option<i32>,
+    stdout: &Kept,
+    stderr: &Kept,
+    time: std::time::Duration,
+) -> Answer {
+    let truncated = stdout.truncated() || stderr.truncated();
+    let stdout = stdout.text();
     let known = Answer::Known;
-    let status = match ended.status {
+    let status = match status {
         Some(status) => known(Value::Number(Number::Int(i64::from(status)))),
         None => Answer::absent("a signal ended it"),
     };
-    let signal = match ended.signal {
+    let signal = match signal {
         Some(signal) => known(Value::text(signal_name(signal))),
         None => Answer::absent("it ended by itself"),
     };
@@ -150,9 +196,9 @@ fn record(ended: &Ended) -> Answer {
             ("signal", signal),
             ("text", known(Value::text(stdout.trim_end_matches(['\n', '\r'])))),
             ("stdout", known(Value::text(stdout.as_str()))),
-            ("stderr", known(Value::text(text(Stream::Stderr)))),
-            ("time", known(Value::Duration(super::measured(ended.time)))),
-            ("truncated", known(Value::Bool(ended.stdout.truncated() || ended.stderr.truncated()))),
+            ("stderr", known(Value::text(stderr.text()))),
+            ("time", known(Value::Duration(super::measured(time)))),
+            ("truncated", known(Value::Bool(truncated))),
         ],
     ))
 }
