@@ -127,7 +127,7 @@ fn a_container_is_told_as_it_is() {
     let told = world.go(r#"
   expect docker.healthy("NAME-api") within 20s every 100ms
   expect docker.stable("NAME-api")
-  expect docker.within_limits("NAME-api", 64MiB)
+  expect docker.within_limits("NAME-api", cpu: 90%, memory: 50%) within 10s
   expect docker.container("NAME-api") {
     .name == "NAME-api"
     .image == "NAME"
@@ -143,6 +143,7 @@ fn a_container_is_told_as_it_is() {
     .command == ["/app", "serve", "well"]
     .user is absent
     .created <= .started
+    .memory_limit == 64MiB
     .finished is absent
     .networks is not empty
   }
@@ -203,11 +204,16 @@ fn logs_are_both_streams_told_apart() {
     .lines contains "serving errors=0"
   }
   expect docker.logs("NAME-calm", tail: 1).lines is not empty
-  expect docker.quiet("NAME-calm")
+  expect docker.quiet("NAME-calm", after: time.now() - 10m)
   expect docker.logs("NAME-none") is absent
   expect docker.logs("NAME-loud").stderr contains "panicked" within 5s
 "#);
-    world.no_go("  expect docker.quiet(\"NAME-loud\")", &["panicked at 'it broke'"]);
+    let panicked = "thread 'main' panicked at 'it broke'";
+    world.no_go("  expect docker.quiet(\"NAME-loud\", after: time.now() - 10m)", &[panicked, "NAME-loud"]);
+    // By itself it asks of what was printed since the step began.
+    world.go("  expect docker.quiet(\"NAME-loud\")");
+    world.start("counts", &[], &["say", "errors=0 fatal=0 panic: false \"fatal\":0 panics_total=0"]);
+    world.go("  expect docker.logs(\"NAME-counts\").text contains \"fatal=0\" within 5s\n  expect docker.quiet(\"NAME-counts\", after: time.now() - 1m)");
 }
 
 #[test]
@@ -237,7 +243,7 @@ fn what_is_done_to_a_container_is_done_and_proven() {
     world.no_go("  run docker.start(\"NAME-none\")", &["there is no container `NAME-none`"]);
     world.start("api", &[], &[]);
     world.no_go("  run docker.remove(\"NAME-api\")", &["the Docker engine refused: ", "running container"]);
-    world.no_go("  run docker.stop(\"../x?y=1\")", &["is no name of a container"]);
+    world.no_go("  run docker.stop(\"../x?y=1\")", &["is no name that Docker takes"]);
 }
 
 #[test]
@@ -282,4 +288,211 @@ fn an_engine_that_is_not_there_is_unknown_and_never_absent() {
         assert!(told.text.contains(words) && told.text.contains("2 unknown"), "{}", told.text);
         assert!(told.text.contains(host), "{}", told.text);
     }
+}
+
+#[test]
+fn files_processes_and_what_a_container_takes() {
+    let world = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("token"), "hunter22\n").expect("written");
+    std::fs::write(folder.path().join("none"), "").expect("written");
+    std::os::unix::fs::symlink("token", folder.path().join("link")).expect("a link");
+    let mount = format!("{}:/run/secrets:ro", folder.path().display());
+    world.start("api", &["-v", &mount, "-m", "64m"], &[]);
+    world.start("ended", &["-v", &mount], &["end", "0"]);
+    world.go(r#"
+  expect docker.container("NAME-ended").state == "exited" within 10s
+  expect docker.file("NAME-api", "/run/secrets/token") {
+    .kind == "file"
+    .size == 9B
+    .text == "hunter22\n"
+    .lines == ["hunter22"]
+    .mode matches '^0[0-7]{3}$'
+    .path == "/run/secrets/token"
+  }
+  expect docker.file("NAME-ended", "/app").kind == "file"
+  expect docker.file("NAME-api", "/run/secrets/link").text contains "hunter"
+  expect docker.file("NAME-api", "/run/secrets").kind == "folder"
+  expect docker.file("NAME-api", "/run/secrets/missing") is absent
+  expect docker.file("NAME-none", "/app") is absent
+  expect docker.secret_mounted("NAME-api", "token")
+  expect any(p in docker.processes("NAME-api"), p.command contains "/app serve" and p.pid > 1)
+  expect docker.processes("NAME-ended") is absent
+  expect docker.stats("NAME-api") within 20s {
+    .cpu < 100%
+    .memory > 0B
+    .memory_limit == 64MiB
+    .memory_share < 100%
+    .processes >= 1
+  }
+  expect docker.stats("NAME-ended") is absent
+  expect docker.stats("NAME-none") is absent
+"#);
+    world.no_go("  expect docker.secret_mounted(\"NAME-api\", \"none\")", &["expected > 0B", "found    0B"]);
+    world.no_go(
+        "  expect docker.secret_mounted(\"NAME-api\", \"missing\")",
+        &["`NAME-api` has no /run/secrets/missing"],
+    );
+    world.no_go("  expect docker.file(\"NAME-api\", \"app\") is present", &["has to begin with `/`", "1 unknown"]);
+    world.no_go("  expect docker.file(\"NAME-api\", \"/run\").text is present", &["it is a folder", "1 unknown"]);
+}
+
+#[test]
+fn images_networks_and_volumes_are_told() {
+    let world = World::new();
+    done(&["network", "create", "--internal", "--label", "tier=net", &world.named("net")]);
+    done(&["volume", "create", "--label", "tier=vol", &world.named("vol")]);
+    world.go(r#"
+  expect docker.image("NAME") {
+    .id matches '^sha256:'
+    .tags contains "NAME:latest"
+    .size > 100KB
+    .os == "linux"
+    .env["LOG_LEVEL"] == "info"
+    .labels["role"] == "test"
+    .command == ["/app", "serve", "well"]
+    .user is absent
+  }
+  expect docker.image("NAME:none") is absent
+  expect docker.images(name: "NAME:*")[0].labels["role"] == "test"
+  expect docker.images(name: "NAME") is empty
+  expect docker.network("NAME-net") {
+    .driver == "bridge"
+    .internal
+    .labels["tier"] == "net"
+    .containers is empty
+  }
+  expect docker.networks(name: "NAME-*")[0].name == "NAME-net"
+  expect docker.network("NAME-none") is absent
+  expect docker.volume("NAME-vol") {
+    .driver == "local"
+    .labels["tier"] == "vol"
+    .source is present
+  }
+  expect length(docker.volumes(label: "tier=vol", name: "NAME-*")) == 1
+  expect docker.volume("NAME-none") is absent
+"#);
+    world.no_go("  expect docker.image(\"../x\") is present", &["is no name of an image", "1 unknown"]);
+    done(&["network", "rm", &world.named("net")]);
+    done(&["volume", "rm", &world.named("vol")]);
+}
+
+#[test]
+fn a_program_in_a_container_looks_on_its_authors_word_or_acts() {
+    let world = World::new();
+    world.start("api", &[], &[]);
+    world.start("ended", &[], &["end", "0"]);
+    let asks = r#"
+  expect docker.exec("NAME-api", ["/app", "say", "it's $HOME"]) {
+    .status == 0
+    .text == "it's $HOME"
+    .stderr == "said\n"
+  }
+"#;
+    world.go(asks);
+    let told = world.story(asks).dry_run();
+    assert!(told.text.contains("0 hold now, 0 differ now, 1 unknown"), "{}", told.text);
+    assert!(told.text.contains("no sandbox of this host reaches into a container"), "{}", told.text);
+    let told = world.story(asks).run(&["dry-run", "--trust-probes", "plan.runbook"]);
+    assert!(told.text.contains("3 hold now"), "{}", told.text);
+    world.go(r#"
+  expect docker.exec("NAME-api", ["/app", "end", "3"]).status == 3
+  expect docker.exec("NAME-none", ["/app"]) is absent
+  expect docker.container("NAME-ended").state == "exited" within 10s
+  expect docker.exec("NAME-ended", ["/app"]) is absent
+  let made = run docker.exec("NAME-api", ["/app", "make", "/made"], env: { A: "b" })
+  expect made.status == 0
+  expect docker.file("NAME-api", "/made").text == "made\n"
+"#);
+    world.no_go("  run docker.exec(\"NAME-api\", [\"/app\", \"end\", \"4\"])", &["ended with status 4"]);
+    world.no_go("  run docker.exec(\"NAME-ended\", [\"/app\"])", &["the container `NAME-ended` does not run"]);
+    world.no_go("  run docker.exec(\"NAME-api\", [\"/none\"])", &["`/none` can't be run in the container `NAME-api`"]);
+}
+
+#[test]
+fn a_state_is_ensured_only_where_it_is_needed_and_a_dry_run_knows() {
+    let world = World::new();
+    world.start("a", &[], &[]);
+    let stopped = "  ensure docker.stopped(\"NAME-a\")";
+    let running = "  ensure docker.running(\"NAME-a\")";
+    let told = world.story(running).dry_run();
+    assert!(told.text.contains("0 actions would be run") && told.text.contains("1 hold now"), "{}", told.text);
+    let told = world.story(stopped).dry_run();
+    assert!(told.text.contains("1 action would be run"), "{}", told.text);
+    let told = world.go(running);
+    assert!(told.text.contains("not needed: docker."), "{}", told.text);
+    let told = world.go(stopped);
+    assert!(told.text.contains("docker.stop("), "{}", told.text);
+    let told = world.go(stopped);
+    assert!(told.text.contains("not needed: docker."), "{}", told.text);
+    world.go(running);
+    done(&["pause", &world.named("a")]);
+    let told = world.go(running);
+    assert!(told.text.contains("docker.unpause("), "{}", told.text);
+    world.go("  ensure docker.removed(\"NAME-a\")\n  ensure docker.removed(\"NAME-a\")\n  expect docker.container(\"NAME-a\") is absent");
+    world.no_go(running, &["there is no container `NAME-a`"]);
+}
+
+#[test]
+fn several_containers_are_changed_at_once_and_each_failure_is_named() {
+    let world = World::new();
+    for name in ["a", "b", "c"] {
+        world.start(name, &[], &[]);
+    }
+    world.go("  run docker.stop([\"NAME-a\", \"NAME-b\"], grace: 1s)\n  expect docker.container(\"NAME-a\").state == \"exited\"\n  expect docker.container(\"NAME-b\").state == \"exited\"");
+    world.no_go(
+        "  run docker.remove(docker.containers(name: \"NAME-*\", all: true))",
+        &["NAME-c: the Docker engine refused", "docker.remove([\"NAME-a\", \"NAME-b\", \"NAME-c\"])"],
+    );
+    let story = world.story("  run docker.remove(docker.containers(name: \"NAME-*\", all: true), force: true)\n  expect docker.containers(name: \"NAME-*\", all: true) is empty\n  expect docker.container(\"NAME-other\") is absent");
+    let told = story.dry_run();
+    assert!(
+        told.text.contains("docker.remove([\"NAME-c\"], force: true)".replace("NAME", &world.name).as_str()),
+        "{}",
+        told.text
+    );
+    assert!(told.text.contains("1 of these is as of now"), "of the one, and not of another: {}", told.text);
+    assert_eq!(story.exec().status, 0);
+    // Nothing to do is done.
+    world.go("  run docker.stop([])");
+}
+
+#[test]
+fn a_secret_in_the_open_is_found_by_name_and_never_shown() {
+    let world = World::new();
+    let open = [
+        "-e",
+        "JWT_SECRET=do-not-show-me",
+        "-e",
+        "DATABASE_URL=postgres://shop:do-not-show-me@db/shop",
+        "-e",
+        "REDIS_PASSWORD_FILE=do-not-show-me",
+        "-e",
+        "STRIPE_API_KEY=do-not-show-me",
+    ];
+    world.start("open", &open, &[]);
+    let calm = [
+        "-e",
+        "JWT_SECRET_FILE=/run/secrets/jwt",
+        "-e",
+        "TOKEN_TTL=15m",
+        "-e",
+        "PASSWORD_MIN_LENGTH=12",
+        "-e",
+        "CASSANDRA_KEYSPACE=shop",
+        "-e",
+        "EMPTY_SECRET=",
+        "-e",
+        "BASE_URL=http://shop/a:b",
+        "-e",
+        "GPG_KEYS=ABCDEF0123456789ABCDEF0123456789",
+    ];
+    world.start("calm", &calm, &[]);
+    let told = world.story("  expect docker.no_plaintext_secrets(\"NAME-open\")\n  expect docker.container(\"NAME-open\").env[\"JWT_SECRET\"] is absent\n  show docker.container(\"NAME-open\").env\n  show where(k, v in docker.container(\"NAME-open\").env, k != v)").exec();
+    assert_eq!(told.status, 1, "{}", told.text);
+    assert!(!told.text.contains("do-not-show-me"), "{}", told.text);
+    for name in ["DATABASE_URL", "JWT_SECRET", "REDIS_PASSWORD_FILE", "STRIPE_API_KEY"] {
+        assert!(told.text.contains(&format!("\"{name}\"")), "{name}: {}", told.text);
+    }
+    world.go("  expect docker.no_plaintext_secrets(\"NAME-calm\")\n  expect docker.no_plaintext_secrets(\"NAME-open\", allowed: [\"JWT_SECRET\", \"DATABASE_URL\", \"REDIS_PASSWORD_FILE\", \"STRIPE_API_KEY\"])");
 }

@@ -146,6 +146,7 @@ fn each_check_of_the_standard_library_holds_and_differs() {
     proven.push("net.certificate_lasts");
     // And `tests/docker.rs` these, against a real engine.
     proven.extend(["docker.healthy", "docker.stable", "docker.quiet", "docker.within_limits"]);
+    proven.extend(["docker.no_plaintext_secrets", "docker.secret_mounted", "compose.as_declared"]);
     let mut all: Vec<String> = Vec::new();
     for (module, text) in runbook::check::library::FILES {
         for line in text.lines().filter_map(|line| line.strip_prefix("check ")) {

@@ -154,7 +154,7 @@ impl Loader {
         };
         self.open.push(path.clone());
         let inner = path.parent().unwrap_or(Path::new("")).to_owned();
-        let name = folder.join(&*relative).display().to_string();
+        let name = folder.join(&*relative).components().collect::<PathBuf>().display().to_string();
         let unit = self.read(name, Some(path.clone()), bytes, &inner);
         self.open.pop();
         self.known.insert(path, unit);

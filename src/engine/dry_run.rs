@@ -121,6 +121,8 @@ impl<'c> Walk<'c> {
                 place,
                 Body::ExpectEnded(Box::new(ExpectResult {
                     state,
+                    asked: None,
+                    via: Vec::new(),
                     text: format!("stop when {}", self.core.words(stop.when.span)),
                     expected: "does not hold".to_owned(),
                     actual,

@@ -473,7 +473,11 @@ fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
             Ok(items.iter().enumerate().map(|(at, item)| (Value::Number(Number::Int(at as i64)), seal(item))).collect())
         }
         Value::Map(map) if map.hidden => {
+            // Where something lies is no secret.
+            let path =
+                |item: &Value| matches!(item, Value::Text(text) if text.starts_with('/') && !text.contains("://"));
             let hide = |key: &Arc<str>, item: &Value| match item {
+                item if path(item) => item.clone(),
                 Value::Secret(_) => item.clone(),
                 item => Value::Secret(Sealed::new(key.clone(), item.clone())),
             };

@@ -263,6 +263,12 @@ pub struct ExpectResult {
     pub state: State,
     /// As it was written.
     pub text: String,
+    /// In a loop or a check: with what these bind in place; left out where it is just what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// In a check: from where that was asked, as `file:line`, and from where that in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
     pub expected: String,
     pub actual: String,
     /// Why it can't be told, or the words of its `else`.

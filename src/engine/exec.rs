@@ -531,7 +531,7 @@ impl<'c> Exec<'c> {
         within: Within,
     ) -> Result<(), Halt> {
         let asked = self.ask(members, site, within).await;
-        let Some(reason) = reason(self.core, &asked) else { return Ok(()) };
+        let Some(reason) = reason(self.core, &asked).await else { return Ok(()) };
         if let Some(cause) = self.flag(within).cause() {
             return Err(Halt::Failed(cause.to_string()));
         }
@@ -546,7 +546,7 @@ impl<'c> Exec<'c> {
         }
         self.core.emit(site, course.step.span, Body::AskingAgain);
         let again = self.ask(members, site, within).await;
-        match self::reason(self.core, &again) {
+        match self::reason(self.core, &again).await {
             None => {
                 course.mended.push(format!("its handler mended: {reason}"));
                 Ok(())
@@ -571,7 +571,7 @@ fn needless(course: &Course<'_>) -> Option<String> {
 }
 
 /// Why a group fails, in a line; nothing if it holds.
-fn reason(core: &Core, asked: &[Asked<'_>]) -> Option<String> {
+async fn reason(core: &Core, asked: &[Asked<'_>]) -> Option<String> {
     let mut bad = asked.iter().filter(|asked| asked.blocks());
     let first = bad.next()?;
     let finding = first.findings.iter().find(|finding| !finding.holds()).or(first.findings.first());
@@ -581,7 +581,10 @@ fn reason(core: &Core, asked: &[Asked<'_>]) -> Option<String> {
             let kept = first.unkept.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
             // An id that was made up says nothing to its reader: the words that they wrote do.
             let named = first.leaf.expect.named;
-            let what = if named { format!("{}{}", first.leaf.id, finding.id) } else { finding.text.clone() };
+            let what = match named {
+                true => format!("{}{}", first.leaf.id, finding.id),
+                false => group::asked_as(core, &first.leaf, finding).await.unwrap_or_else(|| finding.text.clone()),
+            };
             format!("{what}: expected {}, found {}{kept} ({place})", finding.expected, finding.actual)
         }
         None => first.leaf.id.clone(),

@@ -248,7 +248,9 @@ fn logic(op: LogicOp, terms: Vec<Words>) -> Words {
     };
     let join = |part: fn(&Words) -> &String| {
         let joiner = if op == LogicOp::And { "; " } else { " or " };
-        told.iter().map(|term| part(term).as_str()).collect::<Vec<_>>().join(joiner)
+        let mut parts: Vec<&str> = told.iter().map(|term| part(term).as_str()).collect();
+        parts.dedup();
+        parts.join(joiner)
     };
     let (expected, actual) = (join(|term| &term.expected), join(|term| &term.actual));
     Words { truth, expected, actual, diff: told.iter().flat_map(|term| term.diff.clone()).collect() }

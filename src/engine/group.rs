@@ -23,6 +23,7 @@ use super::describe;
 use super::eval::{Eval, bind_item};
 use super::event::{Body, ExpectResult, Seconds, State};
 use super::finding::{self, Finding};
+use super::in_place::{self, Called};
 use super::scope::Bound;
 
 /// How often an expect is asked again, unless it says.
@@ -38,6 +39,8 @@ pub struct Leaf<'p> {
     /// Whole: `deploy.up["api"]`.
     pub id: String,
     pub timing: Timing<'p>,
+    /// The checks that it belongs to, innermost last.
+    pub checks: Vec<Called<'p>>,
     /// It can't be asked: what it hangs on is unknown.
     pub blocked: Option<Unknown>,
 }
@@ -77,6 +80,8 @@ impl Asked<'_> {
 pub struct Expansion<'c, 'p> {
     pub core: &'c Core,
     round: Arc<Round>,
+    /// The checks that are being taken apart, innermost last.
+    checks: Vec<Called<'p>>,
     pub leaves: Vec<Leaf<'p>>,
 }
 
@@ -85,7 +90,7 @@ where
     'c: 'p,
 {
     pub async fn of(core: &'c Core, members: &'p [Member], site: &Site, round: &Arc<Round>) -> Vec<Leaf<'p>> {
-        let mut expansion = Self { core, round: round.clone(), leaves: Vec::new() };
+        let mut expansion = Self { core, round: round.clone(), checks: Vec::new(), leaves: Vec::new() };
         let prefix = site.step.as_deref().map(|step| format!("{step}.")).unwrap_or_default();
         expansion.members(members, site.clone(), prefix, String::new(), Timing::default(), None).await;
         expansion.leaves
@@ -209,8 +214,9 @@ where
             timing.otherwise = Some((otherwise, site.clone()));
         }
         let id = format!("{prefix}{}{keys}", expect.id);
-        let ExpectKind::Check { check, args, .. } = &expect.kind else {
-            self.leaves.push(Leaf { expect, site: site.clone(), id, timing, blocked });
+        let ExpectKind::Check { check, args, name } = &expect.kind else {
+            let checks = self.checks.clone();
+            self.leaves.push(Leaf { expect, site: site.clone(), id, timing, checks, blocked });
             return;
         };
         let Some(definition) = self.core.program.checks.get(*check) else { return };
@@ -228,7 +234,9 @@ where
             }
             inner = inner.with(*var, bound);
         }
+        self.checks.push(Called { name, args, site: site.clone(), span: expect.span, depth: id.len() });
         self.members(&definition.body, inner, format!("{id}."), String::new(), timing, blocked).await;
+        self.checks.pop();
     }
 }
 
@@ -469,6 +477,15 @@ fn place(core: &Core, leaf: &Leaf<'_>, id: &str) -> super::event::Place {
     place
 }
 
+/// What a row was asked in this place, where that is not just what was written.
+pub async fn asked_as(core: &Core, leaf: &Leaf<'_>, finding: &Finding) -> Option<String> {
+    let field = match &leaf.expect.kind {
+        ExpectKind::Block { fields, .. } => fields.iter().find(|field| field.span == finding.span),
+        _ => None,
+    };
+    in_place::asked(&Eval::new(core, &leaf.site, &Round::new()), leaf, field).await
+}
+
 /// Tells what an expect came to: an event a row.
 pub async fn report(core: &Core, asked: &Asked<'_>) {
     let leaf = &asked.leaf;
@@ -489,6 +506,7 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
             Truth::Unknown(unknown) => (Some(unknown.reason.to_string()), Some(unknown.cause)),
             _ => (None, None),
         };
+        let asked_as = asked_as(core, leaf, finding).await;
         let mut place = place(core, leaf, &finding.id);
         place.line = Some(core.line(finding.span));
         place.file = Some(core.program.sources.name(finding.span).to_owned());
@@ -497,6 +515,8 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
             Body::ExpectEnded(Box::new(ExpectResult {
                 state,
                 text: finding.text.clone(),
+                asked: asked_as,
+                via: in_place::via(&Eval::new(core, &leaf.site, &Round::new()), leaf),
                 expected: finding.expected.clone(),
                 actual: finding.actual.clone(),
                 reason: asked.unkept.clone().or(reason),

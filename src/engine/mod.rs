@@ -24,6 +24,7 @@ mod eval;
 mod facts;
 mod finding;
 mod group;
+mod in_place;
 mod scope;
 mod start;
 mod stop;

@@ -35,7 +35,10 @@ impl<W: Write + Send> Markdown<W> {
         let line = event.place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let id = event.place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
         let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
-        self.steps.push_str(&format!("- {word} {name}{}{line}{as_of_now}\n", code(&result.text)));
+        self.steps.push_str(&format!(
+            "- {word} {name}{}{line}{as_of_now}\n",
+            code(result.asked.as_deref().unwrap_or(&result.text))
+        ));
         match result.state {
             State::Holds => {}
             State::Unknown => {

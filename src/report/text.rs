@@ -162,7 +162,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
         let dry = self.mode == Mode::DryRun;
         let line = place.line.unwrap_or_default();
-        let told = safe(&result.text);
+        let told = safe(result.asked.as_deref().unwrap_or(&result.text));
         let name = place
             .expect
             .as_deref()
@@ -173,7 +173,10 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             .expect
             .as_deref()
             .filter(|id| !result.named && id.contains('['))
-            .and_then(|id| Some(format!(" {}", safe(&id[id.find('[')?..=id.rfind(']')?]))))
+            .and_then(|id| id.get(id.find('[')?..=id.rfind(']')?))
+            // What stands in its words already needs no saying.
+            .filter(|keys| !keys.split(['[', ']', '.']).all(|key| told.contains(key.trim_matches('"'))))
+            .map(|keys| format!(" {}", safe(keys)))
             .unwrap_or_default();
         let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
             let times = if result.attempts > 1 { format!("asked {} times, ", result.attempts) } else { String::new() };
@@ -235,7 +238,9 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                     lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
                 }
                 if let Some(file) = &place.file {
-                    lines.push(format!("{}{file}:{line}", label("at")));
+                    let via: Vec<&str> = result.via.iter().map(|place| short(place, file)).collect();
+                    let via = if via.is_empty() { String::new() } else { format!(", asked at {}", via.join(", ")) };
+                    lines.push(format!("{}{file}:{line}{}", label("at"), self.paint.dim(&via)));
                 }
                 for line in lines {
                     self.line(&line);
@@ -304,7 +309,9 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         );
         self.end(&text);
         if *as_of_now > 0 {
-            let text = format!("  {as_of_now} of these are as of now: an action before them may change what they ask");
+            let verb = if *as_of_now == 1 { "is" } else { "are" };
+            let text =
+                format!("  {as_of_now} of these {verb} as of now: an action before them may change what they ask");
             self.end(&self.paint.doubtful(&text));
         }
         if let Some(partial) = partial {
@@ -489,5 +496,13 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             Body::Summary { .. } => self.summary(event),
             Body::Bound { .. } | Body::Condition { .. } => {}
         }
+    }
+}
+
+/// A place without its folder, where it is the folder of the file that was just named.
+fn short<'p>(place: &'p str, beside: &str) -> &'p str {
+    match beside.rsplit_once('/') {
+        Some((folder, _)) => place.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).unwrap_or(place),
+        None => place,
     }
 }

@@ -1,6 +1,7 @@
 //! What runs in the containers of the tests: a static program without a shell beside it.
 //!
-//! `app serve` prints to both streams, and lives until it is told to end; `app end N` ends with N; `app check` is the
+//! `app serve` prints to both streams, and lives until it is told to end; `app end N` ends with N; `app say …` and `app make
+//! PATH` are for what is run in a container; `app check` is the
 //! health check: well while `/healthy` exists, which `serve well` writes.
 
 use std::time::Duration;
@@ -21,6 +22,11 @@ fn main() {
                 std::thread::sleep(Duration::from_secs(3600));
             }
         }
+        ["say", words @ ..] => {
+            println!("{}", words.join(" "));
+            eprintln!("said");
+        }
+        ["make", path] => std::fs::write(path, "made\n").expect("it is written"),
         ["end", status] => std::process::exit(status.parse().unwrap_or(1)),
         ["check"] => std::process::exit(i32::from(!std::path::Path::new("/healthy").exists())),
         _ => std::process::exit(64),

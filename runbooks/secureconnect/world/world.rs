@@ -176,8 +176,10 @@ impl World {
         }
         run(&mut Command::new(self.dir.join("scripts/generate-secret-files.sh")))?;
         self.write_compose_file(&Edit::default())?;
-        // A mounted file that was removed and made again is another one: its containers have to be made again, too.
-        self.compose(&["up", "--detach", "--remove-orphans", "--force-recreate"])?;
+        // A mounted file that was removed and made again is another one: its containers have to be made again, too. Down and
+        // up, since engines of version 20.10 now and then keep an endpoint of a container that Compose recreates.
+        self.compose(&["down", "--remove-orphans"])?;
+        self.compose(&["up", "--detach"])?;
         self.wait_until_well()
     }
 
