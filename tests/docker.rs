@@ -496,3 +496,37 @@ fn a_secret_in_the_open_is_found_by_name_and_never_shown() {
     }
     world.go("  expect docker.no_plaintext_secrets(\"NAME-calm\")\n  expect docker.no_plaintext_secrets(\"NAME-open\", allowed: [\"JWT_SECRET\", \"DATABASE_URL\", \"REDIS_PASSWORD_FILE\", \"STRIPE_API_KEY\"])");
 }
+
+#[test]
+fn a_mounted_file_that_is_gone_from_the_host_is_still_seen_or_unknown_and_never_absent() {
+    let world = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("token"), "hunter22").expect("written");
+    let mount = format!("{}:/run/secrets/token:ro", folder.path().join("token").display());
+    world.start("api", &["-v", &mount], &[]);
+    std::fs::remove_file(folder.path().join("token")).expect("removed");
+    let body = "  expect docker.file(\"NAME-api\", \"/run/secrets/token\").text == \"hunter22\"\n  expect docker.file(\"NAME-api\", \"/app\").kind == \"file\"";
+    let told = world.story(body).exec();
+    // Who may look at the container's processes sees it as the container does.
+    match rustix::process::geteuid().is_root() {
+        true => assert_eq!(told.status, 0, "{}", told.text),
+        false => assert!(told.text.contains("2 unknown") && told.text.contains("gone from the host"), "{}", told.text),
+    }
+    // Of a container that does not run nobody can tell.
+    done(&["stop", "-t", "0", &world.named("api")]);
+    let told = world.story(body).exec();
+    assert!(told.text.contains("2 unknown") && told.text.contains("gone from the host"), "{}", told.text);
+}
+
+#[test]
+fn a_link_in_a_container_never_leads_out_of_it() {
+    let world = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out")).expect("a link");
+    std::os::unix::fs::symlink("../../../../etc/passwd", folder.path().join("up")).expect("a link");
+    let mount = format!("{}:/data:ro", folder.path().display());
+    world.start("api", &["-v", &mount], &[]);
+    let told = world.story("  show docker.file(\"NAME-api\", \"/data/up\").text\n  expect docker.file(\"NAME-api\", \"/data/up\") is absent").exec();
+    assert_eq!(told.status, 0, "its own /etc/passwd is none: {}", told.text);
+    assert!(!told.text.contains("root:"), "{}", told.text);
+}

@@ -117,6 +117,10 @@ impl Checker {
                     let help = "texts, lists and maps can be empty; other things are present or absent";
                     self.error(Diagnostic::new(Code::BadOperand, *test_span, message).help(help));
                 }
+                // Whether there is one hangs on none of its fields: what is in a file is not even read.
+                if let (ExprKind::Call(call), Type::Record(_)) = (&subject.expr.kind, ty) {
+                    call.wants.narrow([]);
+                }
                 let probes = subject.probes;
                 let kind = ExprKind::Test { subject: Box::new(subject.expr), test: *test, negated: *negated };
                 Checked { probes, ..Checked::new(kind, Type::Bool, span) }

@@ -2,7 +2,7 @@
 //! can't be told yet marked where it stands.
 
 use crate::check::program::{Arg, Call, Expr, ExprKind, Run, RunTarget, ShellPart, ShellPlace, ShellText, TextPart};
-use crate::value::{Answer, Value, display};
+use crate::value::{Answer, Record, Value, display};
 
 use super::eval::Eval;
 
@@ -37,7 +37,24 @@ pub fn brief_value(value: &Value) -> String {
     {
         return cut(&Value::list(names).to_string());
     }
+    if let Value::Record(record) = value {
+        return cut(&brief_record(record));
+    }
     cut(&value.to_string())
+}
+
+/// What a record holds in one word each. The content of a file, an answer, a log says nothing of what the record is, and
+/// may be anything: it is told where an expect asks for it, or `show` does.
+fn brief_record(record: &Record) -> String {
+    const CONTENT: [&str; 7] = ["text", "lines", "json", "stdout", "stderr", "env", "health_output"];
+    let fields = record.fields.iter().filter_map(|(name, answer)| match answer {
+        Answer::Known(Value::List(_) | Value::Map(_) | Value::Record(_)) => None,
+        Answer::Known(value) if !CONTENT.contains(&&**name) => Some(format!("{name}: {value}")),
+        _ => None,
+    });
+    let told: Vec<String> = fields.collect();
+    let more = if told.len() < record.fields.len() { ", …" } else { "" };
+    format!("{} {{ {}{more} }}", record.name, told.join(", "))
 }
 
 /// The name of a record that has one: of many containers the names say most.

@@ -122,6 +122,7 @@ impl<'c> Walk<'c> {
                 Body::ExpectEnded(Box::new(ExpectResult {
                     state,
                     asked: None,
+                    check: None,
                     via: Vec::new(),
                     text: format!("stop when {}", self.core.words(stop.when.span)),
                     expected: "does not hold".to_owned(),

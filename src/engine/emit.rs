@@ -99,7 +99,7 @@ impl Tally {
                 let id = place.expect.clone().unwrap_or_default();
                 if result.warn && result.state != State::Holds {
                     let what = result.message.as_deref().unwrap_or(&result.text);
-                    let who = if result.named { &id } else { &result.text };
+                    let who = if result.named { &id } else { result.asked.as_ref().unwrap_or(&result.text) };
                     self.warnings.insert(id.clone(), format!("{who}: {what}"));
                 } else {
                     self.warnings.shift_remove(&id);

@@ -519,8 +519,9 @@ impl<'c> Exec<'c> {
     }
 
     async fn ask(&self, members: &'c [Member], site: &Site, within: Within) -> Vec<Asked<'c>> {
-        let leaves = Expansion::of(self.core, members, site, &Round::new()).await;
-        group::ask_until(self.core, leaves, self.flag(within)).await
+        let round = Round::new();
+        let leaves = Expansion::of(self.core, members, site, &round).await;
+        group::ask_until(self.core, leaves, round, self.flag(within)).await
     }
 
     async fn group(

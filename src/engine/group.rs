@@ -234,7 +234,8 @@ where
             }
             inner = inner.with(*var, bound);
         }
-        self.checks.push(Called { name, args, site: site.clone(), span: expect.span, depth: id.len() });
+        let label = expect.named.then_some(&*expect.id);
+        self.checks.push(Called { name, label, args, site: site.clone(), span: expect.span, depth: id.len() });
         self.members(&definition.body, inner, format!("{id}."), String::new(), timing, blocked).await;
         self.checks.pop();
     }
@@ -271,14 +272,15 @@ pub async fn ask_once<'p>(core: &Core, leaves: Vec<Leaf<'p>>, round: &Arc<Round>
 }
 
 /// Asks until everything holds or its time is up; tells of each as it is decided. `cancel` ends the asking.
-pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, cancel: &Flag) -> Vec<Asked<'p>> {
+///
+/// `first` is the round in which the group was taken apart: what was asked then need not be asked again at once.
+pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>, cancel: &Flag) -> Vec<Asked<'p>> {
     let began = Instant::now();
     let mut rounds: HashMap<Instant, Arc<Round>> = HashMap::new();
     let places = &Semaphore::new(AT_ONCE);
     let mut asking = FuturesUnordered::new();
     let mut done: BTreeMap<usize, Asked<'p>> = BTreeMap::new();
     let mut told = 0;
-    let first = Round::new();
     for (at, leaf) in leaves.into_iter().enumerate() {
         core.emitter.emit(
             place(core, &leaf, ""),
@@ -495,6 +497,7 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
         }
         _ => None,
     };
+    let whole = in_place::whole(&Eval::new(core, &leaf.site, &Round::new()), leaf).await;
     let warn = leaf.timing.otherwise.as_ref().is_some_and(|(otherwise, _)| otherwise.warn);
     for finding in &asked.findings {
         // What held, but not long enough, did not hold.
@@ -516,6 +519,7 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
                 state,
                 text: finding.text.clone(),
                 asked: asked_as,
+                check: whole.clone(),
                 via: in_place::via(&Eval::new(core, &leaf.site, &Round::new()), leaf),
                 expected: finding.expected.clone(),
                 actual: finding.actual.clone(),

@@ -17,6 +17,8 @@ const LONGEST: usize = 120;
 #[derive(Clone)]
 pub struct Called<'p> {
     pub name: &'p str,
+    /// The expect's own name, where it has one.
+    pub label: Option<&'p str>,
     pub args: &'p [Expr],
     /// Where it is asked.
     pub site: Site,
@@ -24,6 +26,27 @@ pub struct Called<'p> {
     pub span: Span,
     /// How much of its leaves' ids is its own id.
     pub depth: usize,
+}
+
+impl Called<'_> {
+    /// The call, with what is bound around it in place.
+    async fn words(&self, eval: &Eval<'_>) -> String {
+        let caller = Eval::new(eval.core, &self.site, &eval.round);
+        // A default was written elsewhere, and says nothing here.
+        let written = self.args.iter().filter(|arg| within(arg.span, self.span));
+        let args = futures_util::future::join_all(written.map(|arg| words(&caller, arg))).await;
+        format!("{}({})", self.name, args.join(", "))
+    }
+}
+
+/// The check that the runbook itself asks, of which a leaf is a part.
+pub async fn whole(eval: &Eval<'_>, leaf: &Leaf<'_>) -> Option<String> {
+    let called = leaf.checks.first()?;
+    let words = called.words(eval).await;
+    Some(match called.label {
+        Some(label) => format!("{label}: {words}"),
+        None => words,
+    })
 }
 
 /// What an expect was in this place; nothing where that is just what was written.
@@ -39,15 +62,11 @@ pub async fn asked(eval: &Eval<'_>, leaf: &Leaf<'_>, field: Option<&FieldExpect>
         (ExpectKind::Check { .. }, _) => return None,
     };
     let long = own.char_indices().nth(LONGEST).map(|(at, _)| at);
-    if let (Some(_), Some(Called { name, args, site, span, depth })) = (long, leaf.checks.last())
+    if let (Some(_), Some(called)) = (long, leaf.checks.last())
         // In a loop of the check's own its call would not say which.
-        && leaf.id.get(*depth..).is_some_and(|own| !own.contains('['))
+        && leaf.id.get(called.depth..).is_some_and(|own| !own.contains('['))
     {
-        let caller = Eval::new(eval.core, site, &eval.round);
-        // A default was written elsewhere, and says nothing here.
-        let written = args.iter().filter(|arg| within(arg.span, *span));
-        let args = futures_util::future::join_all(written.map(|arg| words(&caller, arg))).await;
-        return Some(format!("{name}({})", args.join(", ")));
+        return Some(called.words(eval).await);
     }
     match long {
         Some(at) if !leaf.checks.is_empty() => Some(format!("{}…", own[..at].trim_end())),

@@ -2,8 +2,11 @@
 
 use std::io::Write;
 
-use crate::engine::event::{Body, DiffSign, Event, ExpectResult, Mode, Published, Sink, State, StepOutcome, Verdict};
+use crate::engine::event::{
+    Body, DiffSign, Event, ExpectResult, Mode, Place, Published, Sink, State, StepOutcome, Verdict,
+};
 
+use super::fold::{Fold, Kept};
 use super::safe::safe;
 use super::text::time;
 
@@ -13,14 +16,30 @@ pub struct Markdown<W> {
     title: String,
     mode: Mode,
     steps: String,
+    fold: Fold,
 }
 
 impl<W: Write + Send> Markdown<W> {
     pub fn new(out: W) -> Self {
-        Self { out, title: String::new(), mode: Mode::Exec, steps: String::new() }
+        Self { out, title: String::new(), mode: Mode::Exec, steps: String::new(), fold: Fold::default() }
     }
 
-    fn expect(&mut self, event: &Event, result: &ExpectResult) {
+    /// Rows that were kept back while more of the same came.
+    fn kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Rows(rows) => rows.iter().for_each(|(place, result)| self.expect(place, result)),
+            Kept::Many { check, held, as_of_now, .. } => {
+                let word = if self.mode == Mode::DryRun { "✅ hold now" } else { "✅" };
+                let as_of_now = match as_of_now {
+                    0 => String::new(),
+                    count => format!(" — _{count} as of now_"),
+                };
+                self.steps.push_str(&format!("- {word} {held} of {}{as_of_now}\n", code(&check)));
+            }
+        }
+    }
+
+    fn expect(&mut self, place: &Place, result: &ExpectResult) {
         let dry = self.mode == Mode::DryRun;
         let word = match (result.state, dry) {
             (State::Differs, _) if result.warn => "⚠️",
@@ -32,8 +51,8 @@ impl<W: Write + Send> Markdown<W> {
         };
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
-        let line = event.place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        let id = event.place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
+        let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let id = place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
         let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
         self.steps.push_str(&format!(
             "- {word} {name}{}{line}{as_of_now}\n",
@@ -103,6 +122,12 @@ impl<W: Write + Send> Markdown<W> {
 impl<W: Write + Send> Sink for Markdown<W> {
     fn take(&mut self, event: &Published) {
         let event = event.get();
+        let mut kept = None;
+        let keeps = self.fold.keeps(event, |rows| kept = Some(rows));
+        kept.into_iter().for_each(|kept| self.kept(kept));
+        if keeps {
+            return;
+        }
         let possible = event.place.possible.as_deref().map(|why| format!(" — _{}_", escaped(why))).unwrap_or_default();
         match &event.body {
             Body::RunStarted { runbook, mode, .. } => {
@@ -139,7 +164,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::Cancelled { reason } => self.steps.push_str(&format!("- ■ {}\n", escaped(reason))),
             Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
             Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
-            Body::ExpectEnded(result) => self.expect(event, result),
+            Body::ExpectEnded(result) => self.expect(&event.place, result),
             Body::Verdict { .. } | Body::Summary { .. } => self.finish(event),
             _ => {}
         }

@@ -12,6 +12,7 @@ use crate::engine::event::{
 };
 use crate::engine::world::Stream;
 
+use super::fold::{Fold, Kept};
 use super::safe::safe;
 use super::style::Paint;
 
@@ -42,6 +43,7 @@ pub struct Text<P, R> {
     probes: Vec<String>,
     /// The expects that are asked until they hold, by id, with what was last told of them.
     waiting: IndexMap<String, String>,
+    fold: Fold,
 }
 
 impl<P: Write + Send, R: Write + Send> Text<P, R> {
@@ -57,6 +59,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             last_part: None,
             probes: Vec::new(),
             waiting: IndexMap::new(),
+            fold: Fold::default(),
         }
     }
 
@@ -156,6 +159,31 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         for param in params {
             let origin = if param.origin == "default" { String::new() } else { format!("  ({})", safe(&param.origin)) };
             self.line(&self.paint.dim(&format!("  {} = {}{origin}", param.name, safe(&param.value))));
+        }
+    }
+
+    /// Rows that were kept back while more of the same came.
+    fn kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Rows(rows) => {
+                for (place, result) in rows {
+                    self.belongs(&place);
+                    self.expect(&place, &result);
+                }
+            }
+            Kept::Many { place, check, held, as_of_now } => {
+                self.belongs(&place);
+                let dry = self.mode == Mode::DryRun;
+                let now = if dry { self.paint.dim("holds now  ") } else { String::new() };
+                let verb = if dry { "hold" } else { "held" };
+                let count = self.paint.dim(&format!("  {held} {verb}"));
+                let as_of_now = match as_of_now {
+                    0 => String::new(),
+                    count if count == held => self.paint.doubtful("  as of now"),
+                    count => self.paint.doubtful(&format!("  {count} as of now")),
+                };
+                self.line(&format!("  {} {now}{}{count}{as_of_now}", self.paint.good("✓"), safe(&check)));
+            }
         }
     }
 
@@ -356,6 +384,18 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
     fn take(&mut self, event: &Published) {
         let event = event.get();
         let place = &event.place;
+        if !self.settings.verbose {
+            let mut kept = None;
+            let mut fold = std::mem::take(&mut self.fold);
+            let keeps = fold.keeps(event, |rows| kept = Some(rows));
+            self.fold = fold;
+            kept.into_iter().for_each(|kept| self.kept(kept));
+            if keeps {
+                let id = place.expect.as_deref().unwrap_or_default();
+                self.waiting.retain(|whole, _| !id.starts_with(whole.as_str()));
+                return self.waits();
+            }
+        }
         match &event.body {
             Body::RunStarted { .. } => self.started(event),
             Body::StepStarted { title, attempt } => {

@@ -24,9 +24,19 @@ pub const FAULTS: [(&str, &str); 14] = [
     ),
 ];
 
+/// Where a secret file lies that was taken away.
+pub const KEPT: &str = ".kept";
+
+/// It exists while a log tells of a panic.
+pub const LOGGED: &str = ".logged";
+
 pub fn fault(world: &World, name: &str) -> Result<(), String> {
     let order = |service: &str, words: &str| world.write(&format!("control/{service}"), words);
     let secret = |name: &str| world.dir.join("secrets").join(name);
+    let take_away = |name: &str| {
+        crate::make_dir(&world.dir.join(KEPT))?;
+        std::fs::rename(secret(name), world.dir.join(KEPT).join(name)).map_err(|error| format!("{name}: {error}"))
+    };
     let edited = |edit: Edit| {
         world.write_compose_file(&edit)?;
         world.compose(&["up", "--detach"])
@@ -52,19 +62,22 @@ pub fn fault(world: &World, name: &str) -> Result<(), String> {
             })
         }
         "exited" => docker(&["stop", &world.container("storage-service")]).map(drop),
-        "secret-missing" => std::fs::remove_file(secret("jwt_secret.txt")).map_err(|error| error.to_string()),
+        "secret-missing" => take_away("jwt_secret.txt"),
         "secret-empty" => world.write("secrets/redis_password.txt", ""),
         "port-closed" => {
             order("auth-service", "closed\n")?;
             // Until it has heard.
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(std::time::Duration::from_millis(700));
             Ok(())
         }
         "slow-answer" => order("api-gateway", "slow\n"),
         "panic" | "noise" => {
             let service = if name == "panic" { "chat-service" } else { "api-gateway" };
+            if name == "panic" {
+                world.write(LOGGED, "")?;
+            }
             order(service, &format!("{name}\n"))?;
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(std::time::Duration::from_millis(700));
             Ok(())
         }
         "compose-edited" => {
@@ -79,7 +92,7 @@ pub fn fault(world: &World, name: &str) -> Result<(), String> {
             edited(Edit { more: Some(("legacy", "secureconnect_legacy", "deaf")), ..Edit::default() })?;
             world.write_compose_file(&Edit::default())?;
             docker(&["kill", &world.container("secureconnect_crdb")])?;
-            std::fs::remove_file(secret("smtp_password.txt")).map_err(|error| error.to_string())
+            take_away("smtp_password.txt")
         }
         other => {
             let names: Vec<&str> = FAULTS.iter().map(|(name, _)| *name).collect();

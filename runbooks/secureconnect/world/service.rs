@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,18 @@ const SIG_IGN: usize = 1;
 unsafe extern "C" {
     fn signal(signal: i32, handler: usize) -> usize;
     fn _exit(status: i32) -> !;
+    fn poll(sockets: *mut Poll, count: u64, milliseconds: i32) -> i32;
 }
+
+/// What `poll` takes: a socket, what is waited for, what came.
+#[repr(C)]
+struct Poll {
+    socket: i32,
+    events: i16,
+    came: i16,
+}
+
+const POLLIN: i16 = 1;
 
 extern "C" fn end(_signal: i32) {
     unsafe { _exit(0) }
@@ -90,7 +102,7 @@ fn serve() -> ! {
             println!("level=info msg=\"scan finished\" errors=0 fatal=0 panic=false panics_total=0 fatalities=0");
         }
         (panicked, noisy) = (told("panic"), told("noise"));
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
@@ -104,13 +116,13 @@ fn listen(port: u16) {
             std::thread::sleep(Duration::from_millis(100));
             continue;
         };
-        listener.set_nonblocking(true).expect("a socket that does not block");
         while !told("closed") {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    std::thread::spawn(move || answer(stream));
-                }
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            let mut socket = Poll { socket: listener.as_raw_fd(), events: POLLIN, came: 0 };
+            // Not for ever: it may be told to close.
+            if unsafe { poll(&mut socket, 1, 200) } > 0
+                && let Ok((stream, _)) = listener.accept()
+            {
+                std::thread::spawn(move || answer(stream));
             }
         }
     }
@@ -118,7 +130,6 @@ fn listen(port: u16) {
 
 /// Answers the requests of one connection, one behind the other.
 fn answer(mut stream: TcpStream) {
-    let _ = stream.set_nonblocking(false);
     let _ = stream.set_nodelay(true);
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];

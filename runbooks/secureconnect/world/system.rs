@@ -134,7 +134,7 @@ pub fn compose_file(settings: &Settings, edit: &Edit) -> String {
         }
         if service.health_check {
             text.push_str("    healthcheck:\n      test: [\"CMD\", \"/service\", \"health\"]\n");
-            text.push_str("      interval: 1s\n      timeout: 5s\n      retries: 3\n");
+            text.push_str("      interval: 2s\n      timeout: 5s\n      retries: 2\n");
         }
     }
     if let Some((name, container, command)) = edit.more {

@@ -90,7 +90,7 @@ fn prepare(dir: &Path, options: &[&str]) -> Result<World, String> {
     Ok(world)
 }
 
-fn make_dir(dir: &Path) -> Result<(), String> {
+pub fn make_dir(dir: &Path) -> Result<(), String> {
     std::fs::create_dir_all(dir).map_err(|error| format!("{} can't be made: {error}", dir.display()))
 }
 
@@ -174,12 +174,19 @@ impl World {
         for entry in std::fs::read_dir(self.dir.join("control")).map_err(|error| error.to_string())?.flatten() {
             let _ = std::fs::remove_file(entry.path());
         }
+        // Moved back, not made anew: what containers have mounted is the file itself.
+        let kept = self.dir.join(faults::KEPT);
+        for entry in std::fs::read_dir(&kept).into_iter().flatten().flatten() {
+            let _ = std::fs::rename(entry.path(), self.dir.join("secrets").join(entry.file_name()));
+        }
         run(&mut Command::new(self.dir.join("scripts/generate-secret-files.sh")))?;
         self.write_compose_file(&Edit::default())?;
-        // A mounted file that was removed and made again is another one: its containers have to be made again, too. Down and
-        // up, since engines of version 20.10 now and then keep an endpoint of a container that Compose recreates.
-        self.compose(&["down", "--remove-orphans"])?;
-        self.compose(&["up", "--detach"])?;
+        self.compose(&["up", "--detach", "--remove-orphans"])?;
+        // What was logged stays with its container.
+        if self.dir.join(faults::LOGGED).exists() {
+            self.compose(&["up", "--detach", "--force-recreate", "--no-deps", "chat-service"])?;
+            let _ = std::fs::remove_file(self.dir.join(faults::LOGGED));
+        }
         self.wait_until_well()
     }
 
@@ -195,7 +202,12 @@ impl World {
         if !left.is_empty() {
             docker(&[&["rm", "--force", "--volumes"], left.as_slice()].concat())?;
         }
-        self.compose(&["down", "--volumes", "--remove-orphans"])
+        let down = || self.compose(&["down", "--volumes", "--remove-orphans"]);
+        // A network that was left a moment ago may still seem to be used.
+        down().or_else(|_| {
+            std::thread::sleep(Duration::from_secs(1));
+            down()
+        })
     }
 
     /// State and health of a container, as the engine words them.

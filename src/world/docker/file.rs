@@ -1,18 +1,23 @@
 //! `docker.file(container, path)`: what lies at a path in a container, without running anything in it.
 //!
-//! The engine's archive endpoint tells it, also of mounted secrets, and of a container that does not run. That the
-//! container's own user may read it is another question.
+//! Of a container that runs on this host its first process shows it, where we may look at that; else the engine's archive
+//! endpoint tells it. That mounts all that the container has mounted, anew, for each question: it takes milliseconds, and
+//! finds nothing at all if one of the sources is gone from the host, while the running container has it all the same.
+//! That the container's own user may read a file is another question.
 
 use std::io::Read;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
-use bollard::errors::Error;
+use bollard::container::PathStatResponse;
 use bollard::query_parameters::{ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder};
 use futures_util::StreamExt;
+use tokio::sync::OnceCell;
 
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::{Docker, is_missing, named, no_answer, time};
+use super::{Docker, inside, is_missing, named, no_answer, time};
 
 /// The largest content that is read.
 const LARGEST: i64 = 8 << 20;
@@ -24,6 +29,25 @@ const LINKS: usize = 16;
 const KINDS: [(u32, &str); 4] = [(1 << 31, "folder"), (1 << 26, "device"), (1 << 25, "fifo"), (1 << 24, "socket")];
 const LINK: u32 = 1 << 27;
 
+/// How long it is taken for known which process is a container's first.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// Since when it is asked, and what is told of it.
+pub(super) type FirstProcess = (Instant, Arc<OnceCell<Option<(i64, String)>>>);
+
+/// What was found; or, as words, that nothing is there.
+type Looked = Result<Facts, String>;
+
+/// What was found at a path, whichever way it was looked at.
+struct Facts {
+    kind: &'static str,
+    size: i64,
+    mode: u32,
+    modified: Answer,
+    /// `None` if nobody wants to know.
+    content: Option<Answer>,
+}
+
 impl Docker {
     pub(super) async fn file(&self, request: &Request) -> Result<Answer, Unknown> {
         let container = named(request, "container")?;
@@ -32,44 +56,16 @@ impl Docker {
             let reason = format!("`{asked}` is no path in a container: it has to begin with `/`");
             return Err(Unknown::new(UnknownCause::Invalid, reason));
         }
-        let client = self.client().await?;
-        let mut path = asked.to_owned();
-        let mut links = 0;
-        let found = loop {
-            let options = ContainerArchiveInfoOptionsBuilder::default().path(&path).build();
-            match client.get_container_archive_info(container, Some(options)).await {
-                Ok(found) if found.file_mode & LINK != 0 && !found.link_target.is_empty() && links < LINKS => {
-                    path = found.link_target;
-                    links += 1;
-                }
-                Ok(found) => break found,
-                // The engine's answer has no body here, and does not tell which of the two is missing.
-                Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
-                    return match client.inspect_container(container, None).await {
-                        Ok(_) => Ok(Answer::absent(format!("`{container}` has no {asked}"))),
-                        Err(error) if is_missing(&error) => {
-                            Ok(Answer::absent(format!("there is no container `{container}`")))
-                        }
-                        Err(error) => Err(no_answer(&error)),
-                    };
-                }
-                Err(error) => return Err(no_answer(&error)),
-            }
+        let wanted = request.wants("text") || request.wants("lines");
+        let facts = match self.by_process(container, asked, wanted).await? {
+            Some(facts) => facts,
+            None => self.by_archive(container, asked, wanted).await?,
         };
-        let mode = found.file_mode;
-        let kind = KINDS.iter().find(|(bit, _)| mode & bit != 0).map_or("file", |(_, kind)| kind);
-        let special = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
-        let permissions =
-            special.iter().filter(|(bit, _)| mode & bit != 0).fold(mode & 0o777, |all, (_, bit)| all | bit);
-        let text = match () {
-            () if !request.wants("text") && !request.wants("lines") => None,
-            () if kind != "file" => Some(Answer::unknown(UnknownCause::Unreadable, format!("it is a {kind}"))),
-            () if found.size > LARGEST => {
-                Some(Answer::unknown(UnknownCause::Unreadable, "it has more than the 8 MiB that are read"))
-            }
-            () => Some(self.content(container, &path).await?),
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(absence) => return Ok(Answer::absent(absence)),
         };
-        let text = text.unwrap_or_else(|| Answer::unknown(UnknownCause::LeftOut, "it was not asked for"));
+        let text = facts.content.unwrap_or_else(|| Answer::unknown(UnknownCause::LeftOut, "it was not asked for"));
         let lines = text.clone().and_then(|text| {
             let text = text.to_text().unwrap_or_default();
             Answer::Known(Value::list(text.lines().map(Value::text)))
@@ -79,14 +75,117 @@ impl Docker {
             "docker.file",
             [
                 ("path", known(Value::text(asked))),
-                ("kind", known(Value::text(kind))),
-                ("size", known(Value::Size(found.size))),
-                ("mode", known(Value::text(format!("{permissions:04o}")))),
-                ("modified", time(found.modification_time.as_deref(), "the engine does not say")),
+                ("kind", known(Value::text(facts.kind))),
+                ("size", known(Value::Size(facts.size))),
+                ("mode", known(Value::text(format!("{:04o}", facts.mode)))),
+                ("modified", facts.modified),
                 ("text", text),
                 ("lines", lines),
             ],
         )))
+    }
+
+    /// By the engine's archive endpoint.
+    async fn by_archive(&self, container: &str, asked: &str, wanted: bool) -> Result<Looked, Unknown> {
+        let mut path = asked.to_owned();
+        let mut links = 0;
+        let found = loop {
+            match self.stat(container, &path).await? {
+                Some(found) if found.file_mode & LINK != 0 && !found.link_target.is_empty() && links < LINKS => {
+                    path = found.link_target;
+                    links += 1;
+                }
+                Some(found) => break found,
+                None => return self.nothing(container, asked).await,
+            }
+        };
+        let bits = found.file_mode;
+        let kind = KINDS.iter().find(|(bit, _)| bits & bit != 0).map_or("file", |(_, kind)| kind);
+        let special = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+        let mode = special.iter().filter(|(bit, _)| bits & bit != 0).fold(bits & 0o777, |all, (_, bit)| all | bit);
+        let content = match (wanted, unread(kind, found.size)) {
+            (false, _) => None,
+            (true, Some(why)) => Some(why),
+            (true, None) => Some(self.content(container, &path).await?),
+        };
+        let modified = time(found.modification_time.as_deref(), "the engine does not say");
+        Ok(Ok(Facts { kind, size: found.size, mode, modified, content }))
+    }
+
+    /// The archive endpoint found nothing, which is one answer to several questions: is there no such path, no such
+    /// container, or could it not look?
+    async fn nothing(&self, container: &str, path: &str) -> Result<Looked, Unknown> {
+        match self.client().await?.inspect_container(container, None).await {
+            Ok(_) => {}
+            Err(error) if is_missing(&error) => return Ok(Err(format!("there is no container `{container}`"))),
+            Err(error) => return Err(no_answer(&error)),
+        }
+        match self.stat(container, "/").await? {
+            Some(_) => Ok(Err(format!("`{container}` has no {path}"))),
+            None => {
+                let reason = format!(
+                    "the engine can't look into `{container}`: something that is mounted there is gone from the host"
+                );
+                Err(Unknown::new(UnknownCause::Unreadable, reason))
+            }
+        }
+    }
+
+    async fn stat(&self, container: &str, path: &str) -> Result<Option<PathStatResponse>, Unknown> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self.client().await?.get_container_archive_info(container, Some(options)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(no_answer(&error)),
+        }
+    }
+
+    /// By the container's first process; `None` if it does not run on this host, or may not be looked at.
+    async fn by_process(&self, container: &str, path: &str, wanted: bool) -> Result<Option<Looked>, Unknown> {
+        let Some((pid, id)) = self.first_process(container).await? else { return Ok(None) };
+        let found = match inside::look(pid, &id, path) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Some(Err(format!("`{container}` has no {path}")))),
+            Err(_) => return Ok(None),
+        };
+        let (kind, size) = (found.kind(), found.stat.st_size);
+        let content = match (wanted, unread(kind, size)) {
+            (false, _) => None,
+            (true, Some(why)) => Some(why),
+            (true, None) => Some(match found.content(LARGEST) {
+                Ok(content) => utf8(content),
+                Err(why) => Answer::unknown(UnknownCause::Unreadable, why),
+            }),
+        };
+        let modified = match jiff::Timestamp::new(found.stat.st_mtime, 0) {
+            Ok(time) => Answer::Known(Value::Time(time)),
+            Err(_) => Answer::unknown(UnknownCause::Unreadable, "the kernel does not say"),
+        };
+        Ok(Some(Ok(Facts { kind, size, mode: found.stat.st_mode & 0o7777, modified, content })))
+    }
+
+    /// The number of a running container's first process, and the container's id. Asked once for many files: that a
+    /// number is no longer the container's own is found where it is used.
+    async fn first_process(&self, container: &str) -> Result<Option<(i64, String)>, Unknown> {
+        let cell = {
+            let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+            match processes.get(container) {
+                Some((at, cell)) if at.elapsed() < FRESH => cell.clone(),
+                _ => {
+                    let cell = Arc::default();
+                    processes.insert(container.to_owned(), (Instant::now(), Arc::clone(&cell)));
+                    cell
+                }
+            }
+        };
+        let process = cell.get_or_try_init(|| async {
+            match self.client().await?.inspect_container(container, None).await {
+                Ok(found) => Ok(found.state.and_then(|state| state.pid).filter(|pid| *pid > 0).zip(found.id)),
+                Err(error) if is_missing(&error) => Ok(None),
+                Err(error) => Err(no_answer(&error)),
+            }
+        });
+        process.await.cloned()
     }
 
     /// The content of a plain file: the engine sends it as a tar archive of one entry.
@@ -97,7 +196,7 @@ impl Docker {
         while let Some(piece) = stream.next().await {
             archive.extend_from_slice(&piece.map_err(|error| no_answer(&error))?);
             if archive.len() as i64 > LARGEST + (1 << 16) {
-                return Ok(Answer::unknown(UnknownCause::Unreadable, "it has more than the 8 MiB that are read"));
+                return Ok(Answer::unknown(UnknownCause::Unreadable, TOO_LARGE));
             }
         }
         let unreadable = |error: std::io::Error| {
@@ -108,9 +207,24 @@ impl Docker {
         if let Some(entry) = archive.entries().map_err(unreadable)?.next() {
             entry.map_err(unreadable)?.read_to_end(&mut content).map_err(unreadable)?;
         }
-        Ok(match String::from_utf8(content) {
-            Ok(text) => Answer::Known(Value::text(text)),
-            Err(_) => Answer::unknown(UnknownCause::Unreadable, "it is no UTF-8"),
-        })
+        Ok(utf8(content))
+    }
+}
+
+const TOO_LARGE: &str = "it has more than the 8 MiB that are read";
+
+/// Why a content is not read.
+fn unread(kind: &str, size: i64) -> Option<Answer> {
+    match kind {
+        "file" if size <= LARGEST => None,
+        "file" => Some(Answer::unknown(UnknownCause::Unreadable, TOO_LARGE)),
+        kind => Some(Answer::unknown(UnknownCause::Unreadable, format!("it is a {kind}"))),
+    }
+}
+
+fn utf8(content: Vec<u8>) -> Answer {
+    match String::from_utf8(content) {
+        Ok(text) => Answer::Known(Value::text(text)),
+        Err(_) => Answer::unknown(UnknownCause::Unreadable, "it is no UTF-8"),
     }
 }

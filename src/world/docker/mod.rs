@@ -9,14 +9,16 @@ mod connect;
 mod container;
 mod engine;
 mod file;
+mod inside;
 mod logs;
 mod stats;
 mod things;
 
 pub(super) use container::Labelled;
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bollard::Docker as Client;
 use bollard::errors::Error;
@@ -33,6 +35,8 @@ const NO_SOCKET: &str = "there is no such socket; is Docker installed, and runni
 #[derive(Clone, Default)]
 pub(super) struct Docker {
     client: Arc<OnceCell<Client>>,
+    /// Of each container that was looked into: its first process.
+    processes: Arc<Mutex<HashMap<String, file::FirstProcess>>>,
 }
 
 impl Docker {

@@ -1,0 +1,70 @@
+//! Rows of evidence that say the same: of a check whose many expects all hold, one line is enough.
+//!
+//! In: rows as they come. Out: those to be told one by one, or how many there were. Nothing that does not hold is folded.
+
+use crate::engine::event::{Body, Event, ExpectResult, Place, State};
+
+/// So many rows of a check are told one by one.
+const FEW: usize = 8;
+
+/// Rows of one check that hold, kept back.
+#[derive(Default)]
+pub(super) struct Fold {
+    check: String,
+    rows: Vec<(Place, ExpectResult)>,
+}
+
+/// What was kept back.
+pub(super) enum Kept {
+    Rows(Vec<(Place, ExpectResult)>),
+    /// More than are worth telling: the check, how many of its rows hold, how many of these as of now.
+    Many {
+        place: Place,
+        check: String,
+        held: usize,
+        as_of_now: usize,
+    },
+}
+
+impl Fold {
+    /// Keeps a row back if it is one more of the same check that holds. Otherwise what was kept so far comes first.
+    pub fn keeps(&mut self, event: &Event, whole: impl FnOnce(Kept)) -> bool {
+        match &event.body {
+            // These tell nothing of their own.
+            Body::Probed { .. } | Body::ExpectStarted { .. } | Body::ExpectAsked { .. } => return false,
+            Body::ExpectEnded(result) => {
+                let place = &event.place;
+                if let (State::Holds, Some(check)) = (result.state, &result.check) {
+                    let same = self.rows.first().is_none_or(|(first, _)| {
+                        self.check == *check
+                            && (&first.step, first.part, &first.possible) == (&place.step, place.part, &place.possible)
+                    });
+                    if !same {
+                        self.out(whole);
+                    }
+                    self.check.clone_from(check);
+                    self.rows.push((place.clone(), (**result).clone()));
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        self.out(whole);
+        false
+    }
+
+    fn out(&mut self, whole: impl FnOnce(Kept)) {
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return;
+        }
+        whole(match rows.len() {
+            0..=FEW => Kept::Rows(rows),
+            held => {
+                let as_of_now = rows.iter().filter(|(_, row)| row.as_of_now.is_some()).count();
+                let place = rows.into_iter().next().map(|(place, _)| place).unwrap_or_default();
+                Kept::Many { place, check: std::mem::take(&mut self.check), held, as_of_now }
+            }
+        });
+    }
+}
