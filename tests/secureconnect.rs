@@ -191,7 +191,8 @@ impl Relay {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("a socket");
-        let (requests, open): (Arc<Mutex<Vec<u8>>>, Arc<Mutex<Vec<UnixStream>>>) = Default::default();
+        let requests: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let open: Arc<Mutex<Vec<UnixStream>>> = Arc::default();
         let (noted, kept) = (requests.clone(), open.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {

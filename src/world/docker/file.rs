@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::container::PathStatResponse;
+use bollard::errors::Error;
 use bollard::query_parameters::{ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder};
 use futures_util::StreamExt;
 use tokio::sync::OnceCell;
@@ -122,12 +123,7 @@ impl Docker {
         }
         match self.stat(container, "/").await? {
             Some(_) => Ok(Err(format!("`{container}` has no {path}"))),
-            None => {
-                let reason = format!(
-                    "the engine can't look into `{container}`: something that is mounted there is gone from the host"
-                );
-                Err(Unknown::new(UnknownCause::Unreadable, reason))
-            }
+            None => Err(shut_out(container)),
         }
     }
 
@@ -136,6 +132,8 @@ impl Docker {
         match self.client().await?.get_container_archive_info(container, Some(options)).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_missing(&error) => Ok(None),
+            // An answer to HEAD has no body that would say why.
+            Err(Error::DockerResponseServerError { status_code: 500.., .. }) => Err(shut_out(container)),
             Err(error) => Err(no_answer(&error)),
         }
     }
@@ -209,6 +207,12 @@ impl Docker {
         }
         Ok(utf8(content))
     }
+}
+
+fn shut_out(container: &str) -> Unknown {
+    let reason =
+        format!("the engine can't look into `{container}`: is something that is mounted there gone from the host?");
+    Unknown::new(UnknownCause::Unreadable, reason)
 }
 
 const TOO_LARGE: &str = "it has more than the 8 MiB that are read";
