@@ -1,6 +1,6 @@
 //! The least program that asks the Docker engine the same questions as a runbook: what `benches/docker` compares with.
 //!
-//! `bench-least inspects N NAME…` inspects N times, the names in turn; `bench-least verify DIR PREFIX OFFSET` asks what the
+//! `bench-least inspects FILE` inspects each container that the file names, a line each; `bench-least verify DIR PREFIX OFFSET` asks what the
 //! verification of `runbooks/secureconnect` asks, and checks that each answer is good.
 
 use std::collections::HashMap;
@@ -41,14 +41,14 @@ async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let docker = Docker::connect_with_local_defaults().expect("an engine");
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["inspects", count, names @ ..] => {
-            let count: usize = count.parse().expect("a number");
-            let asked = futures_util::stream::iter(
-                (0..count).map(|at| docker.inspect_container(names[at % names.len()], None)),
-            )
-            .buffer_unordered(64);
-            let found = asked.filter(|found| std::future::ready(found.is_ok())).count().await;
-            assert_eq!(found, count);
+        ["inspects", file] => {
+            let text = std::fs::read_to_string(file).expect("a list of containers");
+            let asked = futures_util::stream::iter(text.lines().map(|name| docker.inspect_container(name, None)));
+            let running = asked.buffer_unordered(64).filter(|found| {
+                let state = found.as_ref().ok().and_then(|found| found.state.as_ref());
+                std::future::ready(state.and_then(|state| state.running) == Some(true))
+            });
+            assert_eq!(running.count().await, text.lines().count());
         }
         ["verify", dir, prefix, offset] => verify(&docker, dir, prefix, offset.parse().expect("a number")).await,
         _ => std::process::exit(64),

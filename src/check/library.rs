@@ -37,7 +37,7 @@ pub struct Stdlib {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-static STDLIB: LazyLock<Stdlib> = LazyLock::new(read);
+static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| read(|_| true));
 
 pub fn stdlib() -> &'static Stdlib {
     &STDLIB
@@ -62,13 +62,47 @@ pub fn full_name(module: &str, member: &str) -> Arc<str> {
     if module == "core" || module == member { member.into() } else { format!("{module}.{member}").into() }
 }
 
-fn read() -> Stdlib {
+/// Those of its modules that these texts may need, and what these in turn need: reading all of it takes longer than
+/// reading most runbooks. The others are empty.
+pub(super) fn needed_by<'t>(texts: impl Iterator<Item = &'t str>) -> Stdlib {
+    let (mut words, mut modules) = (Vec::new(), Vec::new());
+    for (at, (module, text)) in FILES.iter().enumerate() {
+        // A member of the module, the native with its name, a key that it declares.
+        let keys = text.lines().filter_map(|line| line.strip_prefix("key ")?.split('(').next());
+        let named = [format!("{module}."), format!("{module}(")].into_iter().chain(keys.map(|key| format!("{key}(")));
+        for word in named {
+            words.push(word);
+            modules.push(at);
+        }
+    }
+    let Ok(finder) = aho_corasick::AhoCorasick::new(&words) else { return read(|_| true) };
+    let mut needed = [false; FILES.len()];
+    let mut open: Vec<&str> = texts.collect();
+    let core = FILES.iter().position(|(module, _)| *module == "core");
+    if let Some(at) = core {
+        needed[at] = true;
+        open.push(FILES[at].1);
+    }
+    while let Some(text) = open.pop() {
+        for found in finder.find_overlapping_iter(text) {
+            let at = modules[found.pattern().as_usize()];
+            let before = text[..found.start()].chars().next_back();
+            let part = before.is_some_and(|char| char.is_alphanumeric() || char == '_' || char == '.');
+            if !part && !std::mem::replace(&mut needed[at], true) {
+                open.push(FILES[at].1);
+            }
+        }
+    }
+    read(|at| needed[at])
+}
+
+fn read(chosen: impl Fn(usize) -> bool) -> Stdlib {
     let mut trees = Vec::new();
     let mut diagnostics = Vec::new();
     let mut hash = Sha256::new();
     for (at, (_, text)) in FILES.iter().enumerate() {
         hash.update(text.as_bytes());
-        let parsed = syntax::parse(FileId(at as u32), text);
+        let parsed = syntax::parse(FileId(at as u32), if chosen(at) { text } else { "" });
         diagnostics.extend(parsed.diagnostics);
         trees.push(parsed.file);
     }

@@ -11,10 +11,12 @@ use crate::syntax::tree::{self, ItemKind};
 use super::Input;
 use super::library;
 use super::names::Unit;
+use super::program::Library;
 
 /// Everything that was read. The runbook is the last unit; the standard library comes first.
 pub(super) struct Loaded {
     pub sources: Sources,
+    pub library: Arc<Library>,
     pub units: Vec<Unit>,
     pub diagnostics: Vec<Diagnostic>,
     pub incomplete: bool,
@@ -28,16 +30,18 @@ struct Loader {
     open: Vec<PathBuf>,
 }
 
-pub(super) fn load(input: Input) -> Loaded {
+/// `all`: of the standard library, too; else only what the runbook and its modules may need of it.
+pub(super) fn load(input: Input, all: bool) -> Loaded {
     let units = library::FILES
         .iter()
-        .zip(&library::stdlib().trees)
-        .map(|((name, _), tree)| Unit::stdlib(name, tree.clone()))
+        .enumerate()
+        .map(|(at, (name, _))| Unit::stdlib(name, syntax::parse(FileId(at as u32), "").file))
         .collect();
     let loaded = Loaded {
         sources: library::sources(),
+        library: Arc::default(),
         units,
-        diagnostics: library::stdlib().diagnostics.clone(),
+        diagnostics: Vec::new(),
         incomplete: false,
     };
     let mut loader = Loader { loaded, known: HashMap::new(), open: Vec::new() };
@@ -47,7 +51,21 @@ pub(super) fn load(input: Input) -> Loaded {
         loader.open.push(path);
     }
     loader.read(input.name, input.path, input.bytes, &folder);
-    loader.loaded
+    let mut loaded = loader.loaded;
+    let read;
+    let stdlib = if all {
+        library::stdlib()
+    } else {
+        let own = loaded.sources.iter().skip(library::FILES.len());
+        read = library::needed_by(own.map(|(_, source)| &*source.text));
+        &read
+    };
+    for (unit, tree) in loaded.units.iter_mut().zip(&stdlib.trees) {
+        unit.tree = tree.clone();
+    }
+    loaded.library = stdlib.library.clone();
+    loaded.diagnostics.extend(stdlib.diagnostics.iter().cloned());
+    loaded
 }
 
 /// The folder that relative paths start from: the nearest above the runbook with `runbook.toml` or `.git`, else its own.

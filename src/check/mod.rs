@@ -52,7 +52,17 @@ pub struct Checked {
 
 /// Checks a runbook or module, and all modules that it uses.
 pub fn check(input: Input, settings: &Settings) -> Checked {
-    let loaded = load::load(input);
+    let again = Input { name: input.name.clone(), path: input.path.clone(), bytes: input.bytes.clone() };
+    let checked = check_with(input, settings, false);
+    if checked.diagnostics.iter().any(Diagnostic::is_error) {
+        // What could have been meant is told from all of the standard library.
+        return check_with(again, settings, true);
+    }
+    checked
+}
+
+fn check_with(input: Input, settings: &Settings, all: bool) -> Checked {
+    let loaded = load::load(input, all);
     let mut hash = Sha256::new();
     for unit in &loaded.units[library::FILES.len()..] {
         hash.update(loaded.sources.get(unit.tree.id).text.as_bytes());
@@ -61,7 +71,7 @@ pub fn check(input: Input, settings: &Settings) -> Checked {
     let root = load::root(&loaded);
     let incomplete = loaded.incomplete;
     let sources = Arc::new(loaded.sources);
-    let mut checker = Checker::new(sources.clone(), loaded.units);
+    let mut checker = Checker::new(sources.clone(), loaded.library, loaded.units);
     checker.diagnostics = loaded.diagnostics;
     let mut program = None;
     // What stands behind an unclosed bracket was not seen: complaining about names would be noise.
@@ -112,7 +122,7 @@ impl Checker {
         let head = self.header(&header, span);
         Some(Program {
             sources: self.sources.clone(),
-            library: library(),
+            library: self.library.clone(),
             title: head.title,
             owner: head.owner,
             timeout: head.timeout,

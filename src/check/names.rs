@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Sources, Span, did_you_mean};
 use crate::syntax::tree::{self, ItemKind, Name};
 use crate::value::Type;
 
-use super::library::{full_name, library, resolve_type};
+use super::library::{full_name, resolve_type};
 use super::program::{Global, Library, Native, Var, Wants};
 
 /// A file: the runbook, a module it uses, or one of the standard library.
@@ -114,10 +114,10 @@ pub(super) struct Ctx {
 }
 
 impl Checker {
-    pub fn new(sources: Arc<Sources>, units: Vec<Unit>) -> Self {
+    pub fn new(sources: Arc<Sources>, library: Arc<Library>, units: Vec<Unit>) -> Self {
         Self {
             sources,
-            library: library(),
+            library,
             units,
             diagnostics: Vec::new(),
             vars: Vec::new(),

@@ -30,7 +30,7 @@ use super::scope::Bound;
 const DEFAULT_EVERY: Duration = Duration::from_millis(500);
 
 /// How many expects of one group are asked at the same time. One that waits to be asked again is not among them.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 
 /// An expect in its place: with its loops' names bound, and its times worked out.
 pub struct Leaf<'p> {
