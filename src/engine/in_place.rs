@@ -34,7 +34,7 @@ impl Called<'_> {
         let caller = Eval::new(eval.core, &self.site, &eval.round);
         // A default was written elsewhere, and says nothing here.
         let written = self.args.iter().filter(|arg| within(arg.span, self.span));
-        let args = futures_util::future::join_all(written.map(|arg| words(&caller, arg))).await;
+        let args = futures_util::future::join_all(written.map(|arg| argument(&caller, arg))).await;
         format!("{}({})", self.name, args.join(", "))
     }
 }
@@ -66,7 +66,11 @@ pub async fn asked(eval: &Eval<'_>, leaf: &Leaf<'_>, field: Option<&FieldExpect>
         // In a loop of the check's own its call would not say which.
         && leaf.id.get(called.depth..).is_some_and(|own| !own.contains('['))
     {
-        return Some(called.words(eval).await);
+        let call = called.words(eval).await;
+        return Some(match field {
+            Some(field) => format!("{call}: {}", words(eval, &field.condition).await),
+            None => call,
+        });
     }
     match long {
         Some(at) if !leaf.checks.is_empty() => Some(format!("{}…", own[..at].trim_end())),
@@ -78,6 +82,17 @@ pub async fn asked(eval: &Eval<'_>, leaf: &Leaf<'_>, field: Option<&FieldExpect>
 async fn words(eval: &Eval<'_>, expr: &Expr) -> String {
     let mut places = Vec::new();
     bound(expr, &mut places);
+    put(eval, expr, places).await
+}
+
+/// The words of what a call is given.
+async fn argument(eval: &Eval<'_>, expr: &Expr) -> String {
+    let mut places = Vec::new();
+    given(expr, &mut places);
+    put(eval, expr, places).await
+}
+
+async fn put(eval: &Eval<'_>, expr: &Expr, places: Vec<Place<'_>>) -> String {
     let sources = &eval.core.program.sources;
     let mut out = String::new();
     let mut from = expr.span.start;
@@ -134,6 +149,13 @@ fn depends(eval: &Eval<'_>, expr: &Expr) -> bool {
             ExprKind::Var(..) => {
                 names.push(expr);
                 true
+            }
+            ExprKind::Chain { base, links } => {
+                look(base, names)
+                    && links.iter().all(|link| match &link.kind {
+                        LinkKind::Field(_) => true,
+                        LinkKind::Index(at) => look(at, names),
+                    })
             }
             ExprKind::Text(text) => text.parts.iter().all(|part| match part {
                 TextPart::Text(_) => true,

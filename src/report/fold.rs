@@ -5,7 +5,7 @@
 use crate::engine::event::{Body, Event, ExpectResult, Place, State};
 
 /// So many rows of a check are told one by one.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// Rows of one check that hold, kept back.
 #[derive(Default)]

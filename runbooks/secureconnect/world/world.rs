@@ -145,10 +145,16 @@ impl World {
         }
         // The classic builder needs nothing from a registry.
         let build = build.display().to_string();
+        let id = || docker(&["images", "--quiet", "--no-trunc", &self.settings.image]).unwrap_or_default();
+        let before = id();
         run(Command::new("docker")
             .args(["build", "--quiet", "--tag", &self.settings.image, &build])
-            .env("DOCKER_BUILDKIT", "0"))
-        .map(drop)
+            .env("DOCKER_BUILDKIT", "0"))?;
+        // An image that lost its name is nobody's; one that is still in use stays.
+        if !before.is_empty() && before != id() {
+            let _ = docker(&["image", "rm", before.trim()]);
+        }
+        Ok(())
     }
 
     /// Compose, of whichever kind is installed, on this system.

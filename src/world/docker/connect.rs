@@ -3,6 +3,7 @@
 //! bollard's own transport for sockets opens a connection a request; inspecting takes a third longer that way, and twenty
 //! at once four times as long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::errors::Error;
@@ -10,9 +11,14 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker as Client};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use hyperlocal::UnixConnector;
+use tokio::sync::Semaphore;
 
 /// The longest that one answer may take in seconds; what asks sets a shorter limit of its own.
 const LONGEST: u64 = 3600;
+
+/// How many questions that are answered at once are asked at the same time. More of them would each open a connection, and
+/// wait for the engine all the same; what the engine has to measure or to wait for is not among them.
+const AT_ONCE: usize = 16;
 
 /// Connections that nobody uses are closed after this.
 const IDLE: Duration = Duration::from_secs(30);
@@ -30,9 +36,18 @@ pub(super) fn client() -> Result<Client, Error> {
     }
     let pool: legacy::Client<UnixConnector, _> =
         legacy::Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(UnixConnector);
+    let places = Arc::new(Semaphore::new(AT_ONCE));
     let send = move |request: BollardRequest| {
+        let quick = request.method() == "GET" && request.uri().path().ends_with("/json");
+        let place = quick.then(|| places.clone());
         let sent = pool.request(request);
-        async move { sent.await.map_err(Error::from) }
+        async move {
+            let _place = match &place {
+                Some(places) => places.acquire().await.ok(),
+                None => None,
+            };
+            sent.await.map_err(Error::from)
+        }
     };
     // The connector reads the socket's path from where a host's name stands, in hexadecimal.
     let address = path.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -149,6 +149,13 @@ fn no_answer(error: &Error) -> Unknown {
                 format!("the Docker engine answered {status_code}: {message}"),
             );
         }
+        Error::JsonDataError { .. } | Error::JsonSerdeError { .. } => {
+            let what = chain.pop().unwrap_or_default().to_lowercase();
+            return Unknown::new(
+                UnknownCause::Unreadable,
+                format!("what the Docker engine at {host} answers can't be read: {what}"),
+            );
+        }
         Error::RequestTimeoutError => "it took too long".to_owned(),
         Error::SocketNotFoundError(_) => NO_SOCKET.to_owned(),
         _ => chain.pop().unwrap_or_default(),
