@@ -1,5 +1,6 @@
 //! The standard library: its texts, which are in the binary, and what they declare.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
@@ -37,7 +38,7 @@ pub struct Stdlib {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| read(|_| true));
+static STDLIB: LazyLock<Stdlib> = LazyLock::new(|| read(|_| true, true));
 
 pub fn stdlib() -> &'static Stdlib {
     &STDLIB
@@ -48,13 +49,23 @@ pub fn library() -> Arc<Library> {
     STDLIB.library.clone()
 }
 
-/// Sources that begin with the standard library's files: their ids are the same in every program.
-pub fn sources() -> Sources {
+/// Sources that begin with the standard library's files: their ids are the same in every program. `docs`: with their
+/// comments, which take as long to read as all else.
+pub(super) fn sources(docs: bool) -> Sources {
     let mut sources = Sources::default();
     for (name, text) in FILES {
-        sources.add(format!("stdlib/{name}.runbook"), None, *text);
+        sources.add(format!("stdlib/{name}.runbook"), None, text_of(text, docs).into_owned());
     }
     sources
+}
+
+/// The text, or what is left of it without comments: each line at its place.
+fn text_of(text: &'static str, docs: bool) -> Cow<'static, str> {
+    if docs {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.lines().map(|line| if line.trim_start().starts_with('#') { "" } else { line });
+    Cow::Owned(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
 /// The full name of a member: core's members are themselves, and so is one that is called as its module.
@@ -75,7 +86,7 @@ pub(super) fn needed_by<'t>(texts: impl Iterator<Item = &'t str>) -> Stdlib {
             modules.push(at);
         }
     }
-    let Ok(finder) = aho_corasick::AhoCorasick::new(&words) else { return read(|_| true) };
+    let Ok(finder) = aho_corasick::AhoCorasick::new(&words) else { return read(|_| true, false) };
     let mut needed = [false; FILES.len()];
     let mut open: Vec<&str> = texts.collect();
     let core = FILES.iter().position(|(module, _)| *module == "core");
@@ -93,16 +104,17 @@ pub(super) fn needed_by<'t>(texts: impl Iterator<Item = &'t str>) -> Stdlib {
             }
         }
     }
-    read(|at| needed[at])
+    read(|at| needed[at], false)
 }
 
-fn read(chosen: impl Fn(usize) -> bool) -> Stdlib {
+fn read(chosen: impl Fn(usize) -> bool, docs: bool) -> Stdlib {
     let mut trees = Vec::new();
     let mut diagnostics = Vec::new();
     let mut hash = Sha256::new();
     for (at, (_, text)) in FILES.iter().enumerate() {
         hash.update(text.as_bytes());
-        let parsed = syntax::parse(FileId(at as u32), if chosen(at) { text } else { "" });
+        let own = if chosen(at) { text_of(text, docs) } else { Cow::Borrowed("") };
+        let parsed = syntax::parse(FileId(at as u32), &own);
         diagnostics.extend(parsed.diagnostics);
         trees.push(parsed.file);
     }

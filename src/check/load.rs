@@ -38,7 +38,7 @@ pub(super) fn load(input: Input, all: bool) -> Loaded {
         .map(|(at, (name, _))| Unit::stdlib(name, syntax::parse(FileId(at as u32), "").file))
         .collect();
     let loaded = Loaded {
-        sources: library::sources(),
+        sources: library::sources(all),
         library: Arc::default(),
         units,
         diagnostics: Vec::new(),

@@ -22,8 +22,9 @@ use super::certificate;
 /// The largest body that is read.
 const LARGEST: usize = 8 << 20;
 
-/// What sets clients apart: how many redirects they follow, whose certificates they trust besides.
-type Kind = (usize, Option<String>);
+/// What sets clients apart: how many redirects they follow, whose certificates they trust besides, whether they never
+/// meet a certificate.
+type Kind = (usize, Option<String>, bool);
 
 /// Clients by what sets them apart. Each keeps its connections.
 #[derive(Clone, Default)]
@@ -95,7 +96,9 @@ impl Http {
     async fn client(&self, request: &Request) -> Result<Client, Unknown> {
         let redirects =
             request.number("redirects").and_then(Number::as_i64).and_then(|count| usize::try_from(count).ok());
-        let key = (redirects.unwrap_or(0).min(50), request.text("ca").map(str::to_owned));
+        let redirects = redirects.unwrap_or(0).min(50);
+        let plain = redirects == 0 && request.text("url").is_some_and(|url| url.starts_with("http://")) && !proxied();
+        let key = (redirects, request.text("ca").map(str::to_owned), plain);
         if let Some(client) = self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&key) {
             return Ok(client.clone());
         }
@@ -116,12 +119,21 @@ impl Http {
                 authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()),
             );
         }
+        if plain {
+            // The system's certificates take milliseconds to read, and nothing here would ask for one.
+            builder = builder.tls_certs_only([]);
+        }
         let client = builder
             .build()
             .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("no HTTP client could be made: {error}")))?;
         self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(key, client.clone());
         Ok(client)
     }
+}
+
+/// A proxy may be asked by HTTPS, whatever is asked of it.
+fn proxied() -> bool {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// Who is asked, without what a URL may hold beside that: no user, no password, no query.

@@ -87,13 +87,7 @@ impl Docker {
     }
 
     async fn client(&self) -> Result<&Client, Unknown> {
-        self.client
-            .get_or_try_init(|| async {
-                let client = connect::client().map_err(|error| no_answer(&error))?;
-                // The newest version that both sides speak.
-                client.negotiate_version().await.map_err(|error| no_answer(&error))
-            })
-            .await
+        self.client.get_or_try_init(|| async { connect::client().await.map_err(|error| no_answer(&error)) }).await
     }
 }
 
