@@ -174,7 +174,13 @@ fn a_redeployment_goes_through_and_recovers_a_half_broken_system() {
     let told = world.run("exec", "redeploy.runbook", &[]);
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains(" GO ") && told.text.contains("recovered step secrets"), "{}", told.text);
+    assert!(told.text.contains("recovered step shutdown"), "what other files left behind is removed: {}", told.text);
     assert!(told.text.contains("made secrets/smtp_password.txt"), "{}", told.text);
+    assert!(
+        told.text.contains(&format!("docker.remove([\"rbtest{}-secureconnect_turn\"]", std::process::id())),
+        "{}",
+        told.text
+    );
     assert_ne!(before, world.state());
     let told = world.run("dry-run", "verify.runbook", &["--detailed-exitcode"]);
     assert_eq!(told.status, 0, "nothing differs afterwards: {}", told.text);

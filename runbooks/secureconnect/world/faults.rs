@@ -20,7 +20,8 @@ pub const FAULTS: [(&str, &str); 14] = [
     ("orphan", "a container of the project belongs to no service"),
     (
         "half-broken",
-        "an orphan that ignores SIGTERM, a stopped database, a missing secret file: what a redeployment meets",
+        "what a redeployment meets: an orphan that ignores SIGTERM, a killed database, a missing secret file, and a \
+         container named secureconnect_turn that is none of the project's",
     ),
 ];
 
@@ -92,6 +93,9 @@ pub fn fault(world: &World, name: &str) -> Result<(), String> {
             edited(Edit { more: Some(("legacy", "secureconnect_legacy", "deaf")), ..Edit::default() })?;
             world.write_compose_file(&Edit::default())?;
             docker(&["kill", &world.container("secureconnect_crdb")])?;
+            let turn = world.container("secureconnect_turn");
+            docker(&["rm", "--force", &turn])?;
+            docker(&["run", "--detach", "--name", &turn, "--network", "none", &world.settings.image, "serve"])?;
             take_away("smtp_password.txt")
         }
         other => {

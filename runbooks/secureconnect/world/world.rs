@@ -6,6 +6,7 @@
 mod faults;
 mod system;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -203,8 +204,13 @@ impl World {
         }
         self.write_compose_file(&Edit::default())?;
         let label = format!("label=com.docker.compose.project={}", self.settings.project);
-        let left = docker(&["ps", "--all", "--quiet", "--filter", &label])?;
-        let left: Vec<&str> = left.split_whitespace().collect();
+        let of_project = docker(&["ps", "--all", "--filter", &label, "--format", "{{.Names}}"])?;
+        // Also what has one of its names, and is none of its own.
+        let names = docker(&["ps", "--all", "--format", "{{.Names}}"])?;
+        let named = |name: &&str| SERVICES.iter().any(|service| self.container(service.container) == **name);
+        let left: BTreeSet<&str> =
+            of_project.split_whitespace().chain(names.split_whitespace().filter(named)).collect();
+        let left: Vec<&str> = left.into_iter().collect();
         if !left.is_empty() {
             docker(&[&["rm", "--force", "--volumes"], left.as_slice()].concat())?;
         }
