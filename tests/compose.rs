@@ -96,7 +96,7 @@ fn a_project_goes_up_drifts_and_goes_down() {
   expect length(docker.containers(project: "NAME")) == 2
   expect compose.services(PLACE)[0].name == "api"
   expect compose.as_declared(".", "production.yml", "NAME")
-  expect compose.logs(PLACE, tail: 1) contains "to standard error" within 5s
+  expect compose.logs(PLACE, tail: 5) contains "to standard error" within 5s
   run compose.restart(PLACE, services: ["web"], grace: 1s)
   expect all(c in docker.containers(project: "NAME"), c.state == "running")
 "#);

@@ -1,7 +1,7 @@
 //! How an expect is told where it stands in a loop or a check: as it was written, with what the loop and the check bind
 //! in place. `docker.container("#{prefix}#{name}").health` says less than `docker.container("api-gateway").health`.
 
-use crate::check::program::{Arg, Effect, ExpectKind, Expr, ExprKind, FieldExpect, LinkKind, Text, TextPart};
+use crate::check::program::{Arg, Effect, ExpectKind, Expr, ExprKind, FieldExpect, LinkKind, Text, TextPart, Var};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Value};
 
@@ -97,17 +97,12 @@ async fn put(eval: &Eval<'_>, expr: &Expr, places: Vec<Place<'_>>) -> String {
     let mut out = String::new();
     let mut from = expr.span.start;
     for place in places {
-        let local = |expr: &Expr| depends(eval, expr);
         let replaced = match place {
-            Place::Text(text, span)
-                if text.parts.iter().any(|part| matches!(part, TextPart::Hole(hole) if local(hole))) =>
-            {
-                match eval.text(text).await {
-                    Answer::Known(value) => Some((span, brief_value(&value))),
-                    _ => None,
-                }
-            }
-            Place::Name(expr) if local(expr) => match eval.eval(expr).await {
+            Place::Text(expr, text) if depends(eval, expr) => match eval.text(text).await {
+                Answer::Known(value) => Some((expr.span, brief_value(&value))),
+                _ => None,
+            },
+            Place::Name(expr) if depends(eval, expr) => match eval.eval(expr).await {
                 Answer::Known(value) if plain(&value) => Some((expr.span, brief_value(&value))),
                 _ => None,
             },
@@ -125,7 +120,7 @@ async fn put(eval: &Eval<'_>, expr: &Expr, places: Vec<Place<'_>>) -> String {
 
 /// Where a value may stand in place of what was written.
 enum Place<'e> {
-    Text(&'e Text, Span),
+    Text(&'e Expr, &'e Text),
     Name(&'e Expr),
 }
 
@@ -143,34 +138,34 @@ fn plain(value: &Value) -> bool {
 
 /// Whether a loop or a check around binds something in it, and nothing has to be asked to tell it.
 fn depends(eval: &Eval<'_>, expr: &Expr) -> bool {
-    fn look<'e>(expr: &'e Expr, names: &mut Vec<&'e Expr>) -> bool {
-        match &expr.kind {
-            ExprKind::Literal(_) => true,
-            ExprKind::Var(..) => {
-                names.push(expr);
-                true
-            }
-            ExprKind::Chain { base, links } => {
-                look(base, names)
-                    && links.iter().all(|link| match &link.kind {
-                        LinkKind::Field(_) => true,
-                        LinkKind::Index(at) => look(at, names),
-                    })
-            }
-            ExprKind::Text(text) => text.parts.iter().all(|part| match part {
-                TextPart::Text(_) => true,
-                TextPart::Hole(hole) => look(hole, names),
-            }),
-            ExprKind::Call(call) => {
-                call.native.effect == Effect::Function
-                    && call.args.iter().flatten().all(|arg| matches!(arg, Arg::Value(expr) if look(expr, names)))
-            }
-            _ => false,
+    names(expr).is_some_and(|names| names.iter().any(|var| eval.site.scope.get(*var).is_some()))
+}
+
+/// What is read by name in an expression; `None` if something has to be asked.
+fn names(expr: &Expr) -> Option<Vec<Var>> {
+    let all = |exprs: &mut dyn Iterator<Item = &Expr>| -> Option<Vec<Var>> {
+        exprs.map(names).collect::<Option<Vec<_>>>().map(|names| names.concat())
+    };
+    match &expr.kind {
+        ExprKind::Literal(_) => Some(Vec::new()),
+        ExprKind::Var(_, var) => Some(vec![*var]),
+        ExprKind::Chain { base, links } => {
+            let indexes = links.iter().filter_map(|link| match &link.kind {
+                LinkKind::Field(_) => None,
+                LinkKind::Index(at) => Some(at),
+            });
+            all(&mut std::iter::once(&**base).chain(indexes))
         }
+        ExprKind::Text(text) => all(&mut text.parts.iter().filter_map(|part| match part {
+            TextPart::Text(_) => None,
+            TextPart::Hole(hole) => Some(hole),
+        })),
+        ExprKind::Call(call) if call.native.effect == Effect::Function => {
+            let shell = call.args.iter().flatten().any(|arg| matches!(arg, Arg::Shell(_)));
+            if shell { None } else { all(&mut call.args.iter().flatten().filter_map(value)) }
+        }
+        _ => None,
     }
-    let mut names = Vec::new();
-    look(expr, &mut names)
-        && names.iter().any(|name| matches!(name.kind, ExprKind::Var(_, var) if eval.site.scope.get(var).is_some()))
 }
 
 /// The places of an expression in their order: what a call or an index is given, and texts. What is compared keeps its
@@ -178,7 +173,7 @@ fn depends(eval: &Eval<'_>, expr: &Expr) -> bool {
 fn bound<'e>(expr: &'e Expr, places: &mut Vec<Place<'e>>) {
     match &expr.kind {
         ExprKind::Literal(_) => {}
-        ExprKind::Text(text) => places.push(Place::Text(text, expr.span)),
+        ExprKind::Text(text) => places.push(Place::Text(expr, text)),
         ExprKind::Var(..) => {}
         ExprKind::List(items) => items.iter().for_each(|item| bound(item, places)),
         ExprKind::Map(entries) => entries.iter().for_each(|(_, value)| bound(value, places)),

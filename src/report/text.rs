@@ -203,7 +203,10 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             .filter(|id| !result.named && id.contains('['))
             .and_then(|id| id.get(id.find('[')?..=id.rfind(']')?))
             // What stands in its words already needs no saying.
-            .filter(|keys| !keys.split(['[', ']', '.']).all(|key| told.contains(key.trim_matches('"'))))
+            .filter(|keys| {
+                let mut parts = keys.split(['[', ']']).map(|key| key.trim_matches('"')).filter(|key| !key.is_empty());
+                result.asked.is_none() || !parts.all(|key| key.len() > 2 && told.contains(key))
+            })
             .map(|keys| format!(" {}", safe(keys)))
             .unwrap_or_default();
         let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
