@@ -212,7 +212,7 @@ fn logs_are_both_streams_told_apart() {
     world.no_go("  expect docker.quiet(\"NAME-loud\", after: time.now() - 10m)", &[panicked, "NAME-loud"]);
     // By itself it asks of what was printed since the step began.
     world.go("  expect docker.quiet(\"NAME-loud\")");
-    world.start("counts", &[], &["say", "errors=0 fatal=0 panic: false \"fatal\":0 panics_total=0"]);
+    world.start("counts", &[], &["say", "errors=0 fatal=0 panic: false \"fatal\":0 panics_total=0", "no fatal errors"]);
     world.go("  expect docker.logs(\"NAME-counts\").text contains \"fatal=0\" within 5s\n  expect docker.quiet(\"NAME-counts\", after: time.now() - 1m)");
 }
 
@@ -482,6 +482,8 @@ fn a_secret_in_the_open_is_found_by_name_and_never_shown() {
         "CASSANDRA_KEYSPACE=shop",
         "-e",
         "EMPTY_SECRET=",
+        "-e",
+        "PASSWORD_SEEDER=yes",
         "-e",
         "BASE_URL=http://shop/a:b",
         "-e",

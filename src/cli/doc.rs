@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::check::explain::explain;
 use crate::check::library;
-use crate::check::program::{Effect, Library, Native, NativeChanges, RecordType};
+use crate::check::program::{Effect, KeyArg, KeyPattern, Library, Native, NativeChanges, RecordType};
 use crate::diagnostic::{Code, did_you_mean};
 use crate::report::style::Paint;
 
@@ -114,10 +114,12 @@ fn native_doc(native: &Native, paint: Paint) {
         Effect::Function => paint.dim("computes"),
         Effect::Probe => paint.good("looks"),
         Effect::Vouched => paint.doubtful("looks, on its author's word"),
-        Effect::Action => match native.changes {
+        Effect::Action => match &native.changes {
             NativeChanges::Nothing => paint.action("action"),
-            NativeChanges::Everything | NativeChanges::Keys(_) => {
-                paint.bad("action: may change anything, unless `changes […]` says less")
+            NativeChanges::Everything => paint.bad("action: may change anything, unless `changes […]` says less"),
+            NativeChanges::Keys(keys) => {
+                let words: Vec<String> = keys.iter().map(|key| key_words(key, native)).collect();
+                paint.action(&format!("action: changes {}", words.join(", ")))
             }
         },
     };
@@ -127,6 +129,15 @@ fn native_doc(native: &Native, paint: Paint) {
         println!("    {}  {}", paint.bold(&param.name), param.doc.as_deref().unwrap_or_default().replace('\n', " "));
     }
     println!();
+}
+
+/// A key as the declaration writes it: `container(name)`, `url("*")`.
+fn key_words(key: &KeyPattern, native: &Native) -> String {
+    let word = |arg: &KeyArg| match arg {
+        KeyArg::Param(at) => native.params.get(*at).map(|param| param.name.to_string()).unwrap_or_default(),
+        KeyArg::Text(text) => format!("\"{text}\""),
+    };
+    format!("{}({})", key.kind, key.args.iter().map(word).collect::<Vec<_>>().join(", "))
 }
 
 fn record_doc(record: &RecordType, paint: Paint) {

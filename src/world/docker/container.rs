@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 use bollard::models::{ContainerInspectResponse, HealthStatusEnum, HostConfig, MountPoint};
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use futures_util::StreamExt;
 use globset::GlobBuilder;
 use indexmap::IndexMap;
 
 use crate::engine::world::Request;
 use crate::value::{Answer, Map, Number, Sealed, Unknown, UnknownCause, Value};
 
-use super::things::filters;
+use super::things::{each, filters};
 use super::{Docker, is_missing, name, no_answer, number, text, time};
-
-/// How many containers are inspected at the same time.
-pub(super) const AT_ONCE: usize = 32;
 
 impl Docker {
     pub(super) async fn container(&self, request: &Request) -> Result<Answer, Unknown> {
@@ -46,21 +42,8 @@ impl Docker {
             .filter(|name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)))
             .collect();
         names.sort();
-        let inspected: Vec<_> = futures_util::stream::iter(names)
-            .map(|name| async move { client.inspect_container(&name, None).await })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        let mut records = Vec::with_capacity(inspected.len());
-        for found in inspected {
-            match found {
-                Ok(found) => records.push(record(found)),
-                // It went away between the two questions.
-                Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(no_answer(&error)),
-            }
-        }
-        Ok(Answer::Known(Value::list(records)))
+        let inspect = |name: String| async move { client.inspect_container(&name, None).await };
+        each(names.into_iter().map(inspect), record).await
     }
 }
 

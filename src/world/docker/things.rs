@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bollard::errors::Error;
 use bollard::models::{ImageInspect, NetworkInspect, Volume};
 use bollard::query_parameters::{
     InspectNetworkOptions, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
@@ -11,8 +12,11 @@ use futures_util::StreamExt;
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::container::{AT_ONCE, anchored, environment, labels};
+use super::container::{anchored, environment, labels};
 use super::{Docker, is_missing, no_answer, text, time};
+
+/// How many of what was listed are inspected at the same time.
+const AT_ONCE: usize = 32;
 
 const NOT_SAID: &str = "the engine does not say";
 
@@ -44,21 +48,7 @@ impl Docker {
             })
             .collect();
         ids.sort();
-        let inspected: Vec<_> = futures_util::stream::iter(ids)
-            .map(|(_, id)| async move { client.inspect_image(&id).await })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        let mut records = Vec::with_capacity(inspected.len());
-        for found in inspected {
-            match found {
-                Ok(found) => records.push(image(found)),
-                // It went away between the two questions.
-                Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(no_answer(&error)),
-            }
-        }
-        Ok(Answer::Known(Value::list(records)))
+        each(ids.into_iter().map(|(_, id)| async move { client.inspect_image(&id).await }), image).await
     }
 
     pub(super) async fn network(&self, request: &Request) -> Result<Answer, Unknown> {
@@ -81,15 +71,9 @@ impl Docker {
             .filter(|(name, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)))
             .collect();
         names.sort();
-        let mut records = Vec::with_capacity(names.len());
-        for (_, id) in names {
-            match client.inspect_network(&id, None::<InspectNetworkOptions>).await {
-                Ok(found) => records.push(network(found)),
-                Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(no_answer(&error)),
-            }
-        }
-        Ok(Answer::Known(Value::list(records)))
+        let inspect =
+            |(_, id): (String, String)| async move { client.inspect_network(&id, None::<InspectNetworkOptions>).await };
+        each(names.into_iter().map(inspect), network).await
     }
 
     pub(super) async fn volume(&self, request: &Request) -> Result<Answer, Unknown> {
@@ -110,6 +94,23 @@ impl Docker {
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Answer::Known(Value::list(volumes.into_iter().map(volume))))
     }
+}
+
+/// Inspects each of what was listed, in its order; what went away between the two questions is left out.
+pub(super) async fn each<T>(
+    asked: impl Iterator<Item = impl Future<Output = Result<T, Error>>>,
+    record: impl Fn(T) -> Value,
+) -> Result<Answer, Unknown> {
+    let inspected: Vec<_> = futures_util::stream::iter(asked).buffered(AT_ONCE).collect().await;
+    let mut records = Vec::with_capacity(inspected.len());
+    for found in inspected {
+        match found {
+            Ok(found) => records.push(record(found)),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(no_answer(&error)),
+        }
+    }
+    Ok(Answer::Known(Value::list(records)))
 }
 
 /// What the engine chooses by: a label, a Compose project.
