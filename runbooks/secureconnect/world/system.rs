@@ -53,6 +53,18 @@ pub const SERVICES: [Service; 17] = [
     service("nginx", "secureconnect_nginx", None, false, &[]),
 ];
 
+/// Services that can be real programs, by what `service` is told to become.
+pub const REAL: [(&str, &str); 4] =
+    [("redis", "redis"), ("nginx", "nginx"), ("prometheus", "prometheus"), ("alertmanager", "alertmanager")];
+
+/// The packages of Debian that they come from, with what they need.
+pub const PACKAGES: [&str; 7] =
+    ["redis-server", "redis-tools", "liblzf1", "libjemalloc2", "nginx", "prometheus", "prometheus-alertmanager"];
+
+/// The programs themselves.
+pub const PROGRAMS: [&str; 4] =
+    ["usr/bin/redis-server", "usr/sbin/nginx", "usr/bin/prometheus", "usr/bin/prometheus-alertmanager"];
+
 /// The fourteen files of the plan, in `secrets/`.
 pub const SECRETS: [&str; 14] = [
     "cassandra_password.txt",
@@ -77,6 +89,8 @@ pub struct Settings {
     pub offset: u16,
     pub project: String,
     pub image: String,
+    /// Some services are the real programs.
+    pub real: bool,
 }
 
 /// What the file says otherwise than it should.
@@ -96,7 +110,8 @@ pub fn compose_file(settings: &Settings, edit: &Edit) -> String {
     for service in &SERVICES {
         let name = service.service;
         let command = edit.command.filter(|(of, _)| *of == name).map_or("serve", |(_, command)| command);
-        head(&mut text, settings, name, service.container, command);
+        let real = REAL.iter().find(|(of, _)| settings.real && *of == name).map(|(_, program)| *program);
+        head(&mut text, settings, name, service.container, real.unwrap_or(command));
         text.push_str("    environment:\n");
         let variable = |text: &mut String, key: &str, value: &str| {
             let value = match edit.variable {
@@ -106,6 +121,9 @@ pub fn compose_file(settings: &Settings, edit: &Edit) -> String {
             text.push_str(&format!("      {key}: \"{value}\"\n"));
         };
         variable(&mut text, "SERVICE", name);
+        if let Some(real) = real {
+            variable(&mut text, "REAL", real);
+        }
         if let Some(port) = service.port {
             variable(&mut text, "PORTS", &port.to_string());
         }
@@ -155,7 +173,7 @@ fn head(text: &mut String, settings: &Settings, service: &str, container: &str, 
     text.push_str(&format!(
         "  {service}:\n    image: {image}\n    container_name: {prefix}{container}\n    command: [\"{command}\"]\n"
     ));
-    text.push_str("    restart: always\n    mem_limit: 64m\n    cpus: 0.5\n    stop_grace_period: 2s\n");
+    text.push_str("    restart: always\n    mem_limit: 256m\n    cpus: 0.5\n    stop_grace_period: 2s\n");
     text.push_str("    volumes:\n      - ./control:/control:ro\n");
 }
 

@@ -17,8 +17,9 @@ const COMPOSE_FILE: &str = "docker-compose.production.yml";
 
 const USAGE: &str = "usage: secureconnect-world COMMAND DIR
 
-  prepare DIR [--prefix P] [--port-offset N] [--project NAME] [--image TAG]
-               makes the folder, the secrets, the Compose file and the image; nothing runs yet
+  prepare DIR [--prefix P] [--port-offset N] [--project NAME] [--image TAG] [--real yes]
+               makes the folder, the secrets, the Compose file and the image; nothing runs yet. `--real yes` takes redis,
+               nginx, prometheus and alertmanager from Debian's packages (nothing is installed)
   up DIR       brings the system up, and waits until it is healthy (prepares DIR if that was not done)
   fault DIR NAME
                breaks something; `faults` lists what
@@ -63,7 +64,7 @@ pub struct World {
 
 fn prepare(dir: &Path, options: &[&str]) -> Result<World, String> {
     let option = |name: &str| options.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
-    let known = ["--prefix", "--port-offset", "--project", "--image"];
+    let known = ["--prefix", "--port-offset", "--project", "--image", "--real"];
     if let Some(unknown) = options.iter().step_by(2).find(|word| !known.contains(word)) {
         return Err(format!("there is no option `{unknown}`\n\n{USAGE}"));
     }
@@ -73,6 +74,7 @@ fn prepare(dir: &Path, options: &[&str]) -> Result<World, String> {
         offset: offset.parse().map_err(|_| format!("`{offset}` is no number of ports"))?,
         project: option("--project").unwrap_or("secureconnect-backend").to_owned(),
         image: option("--image").unwrap_or("secureconnect-service:local").to_owned(),
+        real: option("--real") == Some("yes"),
     };
     make_dir(dir)?;
     let dir = std::fs::canonicalize(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -85,10 +87,16 @@ fn prepare(dir: &Path, options: &[&str]) -> Result<World, String> {
     run(&mut Command::new(world.dir.join("scripts/generate-secret-files.sh")))?;
     world.write_compose_file(&Edit::default())?;
     world.write("params.toml", &system::params(&world.settings, &world.dir.display().to_string()))?;
-    let Settings { prefix, offset, project, image } = &world.settings;
-    world.write(".world", &format!("{prefix}\n{offset}\n{project}\n{image}\n"))?;
+    let Settings { prefix, offset, project, image, real } = &world.settings;
+    world.write(".world", &format!("{prefix}\n{offset}\n{project}\n{image}\n{real}\n"))?;
     world.build()?;
     Ok(world)
+}
+
+/// A file with what its links lead to, in a folder that is made for it.
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    make_dir(to.parent().unwrap_or(Path::new(".")))?;
+    std::fs::copy(from, to).map(drop).map_err(|error| format!("{} can't be copied: {error}", from.display()))
 }
 
 pub fn make_dir(dir: &Path) -> Result<(), String> {
@@ -101,7 +109,7 @@ impl World {
         let text = std::fs::read_to_string(dir.join(".world"))
             .map_err(|_| format!("{} was not prepared: `secureconnect-world prepare {0}`", dir.display()))?;
         let lines: Vec<&str> = text.lines().collect();
-        let [prefix, offset, project, image] = lines.as_slice() else {
+        let [prefix, offset, project, image, real] = lines.as_slice() else {
             return Err(format!("{}/.world can't be read", dir.display()));
         };
         let settings = Settings {
@@ -109,6 +117,7 @@ impl World {
             offset: offset.parse().unwrap_or(0),
             project: (*project).to_owned(),
             image: (*image).to_owned(),
+            real: *real == "true",
         };
         Ok(Self { dir, settings })
     }
@@ -144,6 +153,9 @@ impl World {
             let flags = ["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "-Cstrip=symbols", "-o", "service"];
             run(Command::new("rustc").args(flags).arg("service.rs").current_dir(&build))?;
         }
+        if self.settings.real {
+            self.gather(&build)?;
+        }
         // The classic builder needs nothing from a registry.
         let build = build.display().to_string();
         let id = || docker(&["images", "--quiet", "--no-trunc", &self.settings.image]).unwrap_or_default();
@@ -156,6 +168,44 @@ impl World {
             let _ = docker(&["image", "rm", before.trim()]);
         }
         Ok(())
+    }
+
+    /// Debian's own programs, unpacked, each with the libraries that it loads.
+    fn gather(&self, build: &Path) -> Result<(), String> {
+        let (packages, real) = (build.join("packages"), build.join("real"));
+        if real.exists() {
+            return Ok(());
+        }
+        make_dir(&packages)?;
+        run(Command::new("apt-get").arg("download").args(system::PACKAGES).current_dir(&packages))?;
+        let unpacked = packages.join("all");
+        for entry in std::fs::read_dir(&packages).map_err(|error| error.to_string())?.flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == "deb") {
+                run(Command::new("dpkg").arg("-x").arg(entry.path()).arg(&unpacked))?;
+            }
+        }
+        let libraries = unpacked.join("usr/lib/x86_64-linux-gnu");
+        for program in system::PROGRAMS {
+            let path = unpacked.join(program);
+            let needs = run(Command::new("ldd").arg(&path).env("LD_LIBRARY_PATH", &libraries))?;
+            copy(&path, &real.join(program))?;
+            for word in needs.split_whitespace().filter(|word| word.starts_with('/')) {
+                let from = Path::new(word);
+                let place = if word.contains("ld-linux") { "lib64" } else { "usr/lib" };
+                copy(from, &real.join(place).join(from.file_name().unwrap_or_default()))?;
+            }
+        }
+        for template in ["default.tmpl", "email.tmpl"] {
+            let path = Path::new("usr/share/prometheus/alertmanager").join(template);
+            copy(&unpacked.join(&path), &real.join(&path))?;
+        }
+        // nginx asks who its user is.
+        make_dir(&real.join("etc"))?;
+        std::fs::write(real.join("etc/passwd"), "root:x:0:0:root:/:/\n").map_err(|error| error.to_string())?;
+        std::fs::write(real.join("etc/group"), "root:x:0:\n").map_err(|error| error.to_string())?;
+        let dockerfile = "FROM scratch\nCOPY real /\nCOPY service /service\nENV LD_LIBRARY_PATH=/usr/lib\nENTRYPOINT [\"/service\"]\n";
+        std::fs::write(build.join(".dockerignore"), "packages\n").map_err(|error| error.to_string())?;
+        std::fs::write(build.join("Dockerfile"), dockerfile).map_err(|error| error.to_string())
     }
 
     /// Compose, of whichever kind is installed, on this system.
