@@ -29,6 +29,9 @@ pub mod engine;
 /// The real world behind the engine's traits: one folder a backend.
 pub mod world;
 
+/// The record of runs: journals, their hash chain, the state folder, locks.
+pub mod record;
+
 /// One file a form: each a fold over events.
 pub mod report;
 

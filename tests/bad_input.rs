@@ -10,7 +10,7 @@ use runbook::check::{Checked, Input, check};
 use support::{BINARY, Story, told};
 
 fn checked(bytes: &[u8]) -> Checked {
-    check(Input { name: "bad.runbook".to_owned(), path: None, bytes: bytes.to_vec() }, &Settings::default())
+    check(Input { name: "bad.runbook".to_owned(), path: None, bytes: bytes.to_vec(), kept: None }, &Settings::default())
 }
 
 /// What is said, as it is rendered.

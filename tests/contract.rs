@@ -90,6 +90,17 @@ fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     let stopped = Story::new(RICH);
     stopped.write("stop", "").write("plan.runbook", &RICH.replace("echo hello;", "sleep 5;"));
     events.extend(stopped.events("exec"));
+    let undone = Story::new(
+        "runbook \"T\" {\n  on-stop = rollback\n}\nstep a {\n  run \"true\"\n  rollback within 5s {\n    run \"true\"\n  }\n}\nstep b {\n  run \"false\"\n}\n",
+    );
+    events.extend(undone.events("exec"));
+    // Cut off in its second action, and gone on with.
+    let cut = Story::new(
+        "runbook \"T\" { }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",
+    );
+    events.extend(cut.events("exec"));
+    let resumed = cut.run(&["resume", "last", "--format", "json"]);
+    events.extend(resumed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
     let slow = Story::new("runbook \"T\" {\n  timeout = 300ms\n}\nstep a {\n  run \"sleep 9\"\n}\n");
     events.extend(slow.events("exec"));
     for event in &events {
@@ -232,22 +243,24 @@ fn progress_goes_to_standard_error_and_results_to_standard_output() {
 }
 
 #[test]
-fn a_reader_that_goes_away_does_not_stop_a_run_half_way() {
+fn a_reader_that_goes_away_ends_a_run_in_order() {
     let mut runbook = "runbook \"T\" { }\nstep a {\n".to_owned();
     for _ in 0..200 {
         runbook.push_str("  run \"echo 0123456789012345678901234567890123456789\"\n");
     }
-    runbook.push_str("  run \"touch done\"\n}\n");
+    runbook.push_str("  run \"touch done\"\n  finally {\n    run \"touch cleaned\"\n  }\n}\n");
     let story = Story::new(&runbook);
     let script = format!("'{}' exec --format json plan.runbook | head -n 1", support::BINARY);
     let mut command = std::process::Command::new("sh");
     let told = told(command.args(["-c", &script]).current_dir(story.folder.path()).output().expect("it runs"));
     assert!(told.stdout.contains("run-started"), "{}", told.text);
     let began = Instant::now();
-    while !story.path("done").exists() && began.elapsed() < Duration::from_secs(20) {
+    while !story.path("cleaned").exists() && began.elapsed() < Duration::from_secs(20) {
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(story.path("done").exists());
+    assert!(story.path("cleaned").exists() && !story.path("done").exists());
+    let runs = story.run(&["runs", "--format", "json"]);
+    assert!(runs.stdout.contains("NO-GO") && runs.stdout.contains("went away"), "{}", runs.text);
 }
 
 #[test]

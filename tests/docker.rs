@@ -49,9 +49,9 @@ impl World {
         let name = format!("runbook-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::copy(program(), folder.path().join("app")).expect("copied");
-        let file = "FROM scratch\nCOPY app /app\nHEALTHCHECK --interval=200ms --timeout=5s --retries=1 CMD [\"/app\", \"check\"]\n\
+        let file = "FROM scratch\nLABEL test=NAME\nCOPY app /app\nHEALTHCHECK --interval=200ms --timeout=5s --retries=1 CMD [\"/app\", \"check\"]\n\
                     ENTRYPOINT [\"/app\"]\nCMD [\"serve\", \"well\"]\nENV LOG_LEVEL=info\nLABEL role=test\n";
-        std::fs::write(folder.path().join("Dockerfile"), file).expect("written");
+        std::fs::write(folder.path().join("Dockerfile"), file.replace("NAME", &name)).expect("written");
         done(&["build", "-q", "-t", &name, folder.path().to_str().expect("a path")]);
         Self { name }
     }

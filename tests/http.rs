@@ -79,6 +79,8 @@ fn requests_are_what_the_runbook_says() {
   run http.put("#{base}/b", form: { "a b": "c&d", e: "é" }, user: "me", password: "p:w")
   run http.patch("#{base}/c", body: "raw \"text\"\n", headers: { "Content-Type": "text/plain", "X-Own": "yes" })
   run http.delete("#{base}/d", query: { id: "1 2", q: "ä&b" })
+}
+step heads {
   expect http.head("#{base}/e").status == 200
   expect http.get("#{base}/f?x=1", query: { y: "2" }).status == 200
 "##,

@@ -81,10 +81,12 @@ fn normalised(text: &str) -> String {
     let times = regex::Regex::new(r"\b\d+(\.\d+)?(ms|s)\b( asked \d+ times,)?").expect("regex");
     let asked = regex::Regex::new(r"asked \d+ times").expect("regex");
     let hash = regex::Regex::new(r"\.runbook [0-9a-f]{12}").expect("regex");
+    let run = regex::Regex::new(r" · run \d{8}-\d{6}-[a-z0-9]{4}").expect("regex");
     let slow = regex::Regex::new(r"  …s($|  as of now)").expect("regex");
     text.lines()
         .map(|line| {
             let line = hash.replace_all(line, ".runbook …");
+            let line = run.replace_all(&line, "");
             let line = asked.replace_all(&line, "asked … times");
             let line = times.replace_all(&line, "…s").into_owned();
             slow.replace_all(&line, "$1").trim_end().to_owned() + "\n"

@@ -39,9 +39,11 @@ fn normalised(text: &str) -> String {
     let times = regex::Regex::new(r"\b\d+(\.\d+)?(ms|s)\b").expect("a pattern");
     let asked = regex::Regex::new(r"asked \d+ times").expect("a pattern");
     let short = regex::Regex::new(r"  …s\n").expect("a pattern");
+    let run = regex::Regex::new(r" · run \d{8}-\d{6}-[a-z0-9]{4}").expect("a pattern");
     let hash = regex::Regex::new(r"\b[0-9a-f]{12,64}\b").expect("a pattern");
     let text = asked.replace_all(text, "asked … times");
     let text = hash.replace_all(&text, "…");
+    let text = run.replace_all(&text, "");
     let text = times.replace_all(&text, "…s");
     short.replace_all(&text, "\n").into_owned()
 }

@@ -59,6 +59,7 @@ impl Checker {
             within,
             hold,
             every,
+            lasting: expect.lasting,
             otherwise,
             span: expect.span,
         })

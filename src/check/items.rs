@@ -10,8 +10,8 @@ use crate::value::Type;
 use super::expr::Checked;
 use super::names::{Callable, Checker, Ctx, Member, Signature};
 use super::program::{
-    Arg, Call, Definition, Expr, ExprKind, Global, GlobalKind, Handler, Link, LinkKind, Member as GroupMember, Step,
-    Stmt, Stop, Wants,
+    Arg, Call, Definition, Expr, ExprKind, Global, GlobalKind, Handler, Link, LinkKind, Member as GroupMember, OnStop,
+    Rollback, RunTarget, Step, Stmt, Stop, Wants,
 };
 use super::stmt::Ids;
 
@@ -20,11 +20,13 @@ pub(super) struct Head {
     pub title: Arc<str>,
     pub owner: Option<Arc<str>>,
     pub timeout: Option<std::time::Duration>,
+    pub lock: Option<Arc<str>>,
+    pub on_stop: OnStop,
 }
 
 impl Checker {
     pub(super) fn header(&mut self, header: &tree::Header, span: Span) -> Head {
-        let mut head = Head { title: "".into(), owner: None, timeout: None };
+        let mut head = Head { title: "".into(), owner: None, timeout: None, lock: None, on_stop: OnStop::default() };
         match header.title.plain() {
             Some(title) if !title.trim().is_empty() => head.title = title,
             _ => self.error(
@@ -57,16 +59,18 @@ impl Checker {
                     head.timeout = std::time::Duration::try_from(*duration).ok();
                 }
                 ("timeout", _) => self.error(wrong("a duration, such as `30m`")),
-                ("lock" | "on-stop", _) => {
-                    let message = format!("`{}` can't be carried out by this version of runbook", entry.name.text);
-                    self.error(
-                        Diagnostic::new(Code::NotBuiltYet, entry.name.span, message)
-                            .label("refused, rather than read over")
-                            .help("nothing is run while it stands here"),
-                    );
+                ("lock", tree::ExprKind::String(text)) => match text.plain() {
+                    Some(name) if !name.trim().is_empty() => head.lock = Some(name),
+                    _ => self.error(wrong("the name of a lock, written out")),
+                },
+                ("lock", _) => self.error(wrong("a text: the name that no two runs have at once")),
+                ("on-stop", tree::ExprKind::Name(word)) if &*word.text == "rollback" => {
+                    head.on_stop = OnStop::Rollback;
                 }
+                ("on-stop", tree::ExprKind::Name(word)) if &*word.text == "leave" => head.on_stop = OnStop::Leave,
+                ("on-stop", _) => self.error(wrong("`rollback` or `leave`")),
                 (name, _) => {
-                    let known = ["language", "owner", "timeout"];
+                    let known = ["language", "owner", "timeout", "lock", "on-stop"];
                     let help = match crate::diagnostic::did_you_mean(name, known) {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("a header has {}", known.join(", ")),
@@ -286,13 +290,19 @@ impl Checker {
         let mut own: Vec<&tree::Stmt> = Vec::new();
         let mut handler: Option<(&tree::Block, Span)> = None;
         let mut finally: Option<(&tree::Block, Span)> = None;
+        let mut rollback: Option<(&tree::Block, Span)> = None;
+        let mut budget: Option<&tree::Expr> = None;
         for stmt in &step.body.stmts {
             let (slot, block, word) = match &stmt.kind {
                 StmtKind::OnFailure(block) => (&mut handler, block, "on-failure"),
                 StmtKind::Finally(block) => (&mut finally, block, "finally"),
+                StmtKind::Rollback { within, body } => {
+                    budget = within.as_ref();
+                    (&mut rollback, body, "rollback")
+                }
                 _ => {
-                    if let Some((_, first)) = handler.or(finally) {
-                        let message = "`on-failure` and `finally` stand at the end of a step";
+                    if let Some((_, first)) = handler.or(finally).or(rollback) {
+                        let message = "`on-failure`, `finally` and `rollback` stand at the end of a step";
                         self.error(
                             Diagnostic::new(Code::Misplaced, stmt.span, message)
                                 .label("this comes after it")
@@ -321,6 +331,20 @@ impl Checker {
             let mut inner = ctx.clone();
             self.stmts(&mut inner, block, &mut ids, false)
         });
+        let rollback = rollback.map(|(block, span)| {
+            let mut inner = ctx.clone();
+            if let Some(no_return) = step.no_return {
+                let message = "there is no way back from this step, so its `rollback` would never run";
+                let span = Span { end: span.start + 8, ..span };
+                self.error(
+                    Diagnostic::new(Code::Misplaced, span, message)
+                        .also(no_return, "rollback stops here")
+                        .help("take one of the two out"),
+                );
+            }
+            let within = budget.map(|within| self.typed(&inner, within, &Type::Duration).expr);
+            Rollback { within, body: self.stmts(&mut inner, block, &mut ids, false), span }
+        });
         if let Some(span) = step.if_needed
             && !block_proves(&step.body)
         {
@@ -341,9 +365,51 @@ impl Checker {
             body,
             on_failure,
             finally,
+            rollback,
+            no_return: step.no_return.is_some(),
             span,
         }
     }
+
+    /// Where a run that is to be undone can't be.
+    pub(super) fn ways_back(&mut self, steps: &[Step], on_stop: OnStop, header: Span) {
+        if on_stop == OnStop::Rollback && steps.iter().all(|step| step.rollback.is_none()) {
+            let title = Span { end: header.start + 7, ..header };
+            let message = "`on-stop = rollback`, and no step says how it is undone";
+            self.error(
+                Diagnostic::new(Code::NoWayBack, title, message)
+                    .help("give the steps that change something a `rollback { … }` block"),
+            );
+        }
+        let Some(at) = steps.iter().position(|step| step.no_return) else { return };
+        let stuck: Vec<&str> = steps[at + 1..]
+            .iter()
+            .filter(|step| step.on_failure.is_none() && step.rollback.is_none() && acts(&step.body))
+            .map(|step| &*step.name)
+            .collect();
+        if !stuck.is_empty() {
+            let span = Span { end: steps[at].span.start + 4, ..steps[at].span };
+            let message =
+                format!("behind this point of no return, nothing says what to do if {} fails", stuck.join(" or "));
+            self.error(
+                Diagnostic::new(Code::NoWayBack, span, message)
+                    .label("rollback stops here")
+                    .help("give it an `on-failure` or a `rollback` block, or move it before this step"),
+            );
+        }
+    }
+}
+
+/// Whether statements do something, so that they can leave something half done.
+fn acts(stmts: &[Stmt]) -> bool {
+    stmts.iter().any(|stmt| match stmt {
+        Stmt::Run(run) => matches!(run.target, RunTarget::Native(_) | RunTarget::Defined { .. }),
+        Stmt::For(each) => acts(&each.body),
+        Stmt::If(choice) => {
+            choice.branches.iter().map(|(_, body)| body).chain(&choice.otherwise).any(|body| acts(body))
+        }
+        _ => false,
+    })
 }
 
 fn definition_ctx(signature: &Signature, inside: Callable) -> Ctx {

@@ -195,7 +195,7 @@ fn read(chosen: impl Fn(usize) -> bool, docs: bool) -> Stdlib {
     Stdlib { library: Arc::new(library), trees, diagnostics }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -28,6 +28,8 @@ struct Loader {
     known: HashMap<PathBuf, usize>,
     /// Files whose modules are being read: one of them again is a circle.
     open: Vec<PathBuf>,
+    /// What an earlier run read, by name.
+    kept: Option<HashMap<String, (PathBuf, Vec<u8>)>>,
 }
 
 /// `all`: of the standard library, too; else only what the runbook and its modules may need of it.
@@ -44,7 +46,8 @@ pub(super) fn load(input: Input, all: bool) -> Loaded {
         diagnostics: Vec::new(),
         incomplete: false,
     };
-    let mut loader = Loader { loaded, known: HashMap::new(), open: Vec::new() };
+    let kept = input.kept.map(|kept| kept.modules);
+    let mut loader = Loader { loaded, known: HashMap::new(), open: Vec::new(), kept };
     let folder =
         input.path.as_deref().map_or_else(PathBuf::new, |path| path.parent().unwrap_or(Path::new("")).to_owned());
     if let Some(path) = input.path.as_deref().and_then(|path| path.canonicalize().ok()) {
@@ -136,6 +139,18 @@ impl Loader {
             return None;
         };
         let path = folder.join(&*relative);
+        let name = path.components().collect::<PathBuf>().display().to_string();
+        if let Some(kept) = &self.kept {
+            let Some((path, bytes)) = kept.get(&name).cloned() else {
+                let message = format!("the module `{relative}` is not in the run's record");
+                self.error(Code::CannotRead, span, &message, "has something been taken out of it?");
+                return None;
+            };
+            return match self.known.get(&path) {
+                Some(unit) => Some(*unit),
+                None => Some(self.module(name, path, bytes)),
+            };
+        }
         let found = path.canonicalize().and_then(|path| Ok((std::fs::metadata(&path)?, path)));
         let path = match found {
             Ok((meta, path)) if meta.is_file() => path,
@@ -170,13 +185,16 @@ impl Loader {
                 return None;
             }
         };
+        Some(self.module(name, path, bytes))
+    }
+
+    fn module(&mut self, name: String, path: PathBuf, bytes: Vec<u8>) -> usize {
         self.open.push(path.clone());
         let inner = path.parent().unwrap_or(Path::new("")).to_owned();
-        let name = folder.join(&*relative).components().collect::<PathBuf>().display().to_string();
         let unit = self.read(name, Some(path.clone()), bytes, &inner);
         self.open.pop();
         self.known.insert(path, unit);
-        Some(unit)
+        unit
     }
 
     fn error(&mut self, code: Code, span: Span, message: &str, help: &str) {

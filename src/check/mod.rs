@@ -29,16 +29,28 @@ use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::syntax::tree::ItemKind;
 
 pub use library::library;
+pub(crate) use load::plain;
 use names::Checker;
 use program::{Program, Settings};
 
 /// A text to check.
+#[derive(Clone, Debug)]
 pub struct Input {
     /// As messages name it.
     pub name: String,
     /// Where it lies; none for standard input.
     pub path: Option<PathBuf>,
     pub bytes: Vec<u8>,
+    /// What an earlier run read, where that is to be read again.
+    pub kept: Option<Kept>,
+}
+
+/// The modules of an earlier run as it read them, and the folder that it started from.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    pub root: PathBuf,
+    /// By the name that messages give them.
+    pub modules: std::collections::HashMap<String, (PathBuf, Vec<u8>)>,
 }
 
 /// What came of it.
@@ -52,7 +64,7 @@ pub struct Checked {
 
 /// Checks a runbook or module, and all modules that it uses.
 pub fn check(input: Input, settings: &Settings) -> Checked {
-    let again = Input { name: input.name.clone(), path: input.path.clone(), bytes: input.bytes.clone() };
+    let again = input.clone();
     let checked = check_with(input, settings, false);
     if checked.diagnostics.iter().any(Diagnostic::is_error) {
         // What could have been meant is told from all of the standard library.
@@ -62,13 +74,14 @@ pub fn check(input: Input, settings: &Settings) -> Checked {
 }
 
 fn check_with(input: Input, settings: &Settings, all: bool) -> Checked {
+    let root = input.kept.as_ref().map(|kept| Arc::from(kept.root.as_path()));
     let loaded = load::load(input, all);
     let mut hash = Sha256::new();
     for unit in &loaded.units[library::FILES.len()..] {
         hash.update(loaded.sources.get(unit.tree.id).text.as_bytes());
         hash.update([0]);
     }
-    let root = load::root(&loaded);
+    let root = root.unwrap_or_else(|| load::root(&loaded));
     let incomplete = loaded.incomplete;
     let sources = Arc::new(loaded.sources);
     let mut checker = Checker::new(sources.clone(), loaded.library, loaded.units);
@@ -120,12 +133,15 @@ impl Checker {
             return None;
         };
         let head = self.header(&header, span);
+        self.ways_back(&steps, head.on_stop, span);
         Some(Program {
             sources: self.sources.clone(),
             library: self.library.clone(),
             title: head.title,
             owner: head.owner,
             timeout: head.timeout,
+            lock: head.lock,
+            on_stop: head.on_stop,
             span,
             params,
             globals: std::mem::take(&mut self.program_globals),

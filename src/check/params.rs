@@ -162,6 +162,9 @@ impl Checker {
                 }
             }
         }
+        for (name, value, origin) in &settings.recorded {
+            given.push((Arc::from(&**name), value.clone(), Arc::from(&**origin)));
+        }
         for (name, text) in &settings.set {
             let Some(param) = declared.iter().find(|param| *param.name.text == **name) else {
                 self.error(unknown(name, "`--set`", place));

@@ -21,6 +21,9 @@ pub struct Program {
     pub owner: Option<Arc<str>>,
     /// How long a run may take.
     pub timeout: Option<std::time::Duration>,
+    /// No two runs with this name at once, on one host.
+    pub lock: Option<Arc<str>>,
+    pub on_stop: OnStop,
     pub span: Span,
     /// The `param`s of the runbook itself, with the values they have in this run.
     pub params: Vec<ParamValue>,
@@ -91,6 +94,28 @@ pub struct Step {
     pub body: Vec<Stmt>,
     pub on_failure: Option<Handler>,
     pub finally: Option<Vec<Stmt>>,
+    pub rollback: Option<Rollback>,
+    /// Once its first action has started, there is no way back: rollback stops here.
+    pub no_return: bool,
+    pub span: Span,
+}
+
+/// What is done about a run that ends before its last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// Nothing, unless a handler says `rollback`.
+    #[default]
+    Leave,
+    /// The steps that have begun are undone, newest first.
+    Rollback,
+}
+
+/// How a step is undone.
+#[derive(Clone, Debug)]
+pub struct Rollback {
+    /// How long that may take: watched and told, not cut short.
+    pub within: Option<Expr>,
+    pub body: Vec<Stmt>,
     pub span: Span,
 }
 
@@ -143,6 +168,10 @@ pub enum Stmt {
     Retry {
         times: Expr,
         after: Option<Expr>,
+        span: Span,
+    },
+    /// In a handler: the run ends, and is undone.
+    RollBack {
         span: Span,
     },
 }
@@ -215,6 +244,8 @@ pub struct Expect {
     pub within: Option<Expr>,
     pub hold: Option<Expr>,
     pub every: Option<Expr>,
+    /// A resumed run asks it again, whatever was done since.
+    pub lasting: bool,
     pub otherwise: Option<Otherwise>,
     pub span: Span,
 }
@@ -516,6 +547,8 @@ pub struct Settings {
     /// `--params FILE.toml`, read.
     pub params: Option<(String, toml::Table)>,
     pub profile: Option<String>,
+    /// The values that params had in the run that is gone on with: they win over all that is set.
+    pub recorded: Vec<(String, Value, String)>,
     /// A param without a value is an error: the runbook is to be run, not just checked.
     pub values_required: bool,
     pub typed_in: std::path::PathBuf,

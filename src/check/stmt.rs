@@ -134,8 +134,13 @@ impl Checker {
                     let after = after.as_ref().map(|after| self.typed(ctx, after, &Type::Duration).expr);
                     out.push(Stmt::Retry { times, after, span: stmt.span });
                 }
-                StmtKind::OnFailure(_) | StmtKind::Finally(_) => {
-                    let message = "`on-failure` and `finally` belong to a step: they stand at its end";
+                StmtKind::RollBack => {
+                    self.only_in_handler(ctx, stmt.span, "rollback");
+                    out.push(Stmt::RollBack { span: stmt.span });
+                }
+                StmtKind::OnFailure(_) | StmtKind::Finally(_) | StmtKind::Rollback { .. } => {
+                    let message =
+                        "`on-failure`, `finally` and `rollback` blocks belong to a step: they stand at its end";
                     self.error(Diagnostic::new(
                         Code::Misplaced,
                         Span { end: stmt.span.start + 7, ..stmt.span },

@@ -77,7 +77,7 @@ impl Demo {
             }
             let settings = global.text(false);
             let settings = TextSettings { quiet: settings.quiet || self.dry_run, ..settings };
-            let ended = run::carry_out(program.clone(), &options, vec![told(settings)]).await;
+            let ended = run::carry_out(program.clone(), vec![told(settings)]).await;
             if self.dry_run {
                 println!("\n--- and the dry run after it ---\n");
                 plan().await;
@@ -99,6 +99,7 @@ fn program(file: &std::path::Path, base: &str, global: Global) -> Result<Arc<Pro
         name: "quickstart.runbook".to_owned(),
         path: Some(file.to_owned()),
         bytes: RUNBOOK.as_bytes().to_vec(),
+        kept: None,
     };
     let checked = check(input, &settings);
     checked

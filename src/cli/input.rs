@@ -13,7 +13,7 @@ pub(super) fn read(file: &str) -> Result<Input, String> {
     if file == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(|error| format!("standard input can't be read: {error}"))?;
-        return Ok(Input { name: "<stdin>".to_owned(), path: None, bytes });
+        return Ok(Input { name: "<stdin>".to_owned(), path: None, bytes, kept: None });
     }
     let path = find(file)?;
     let bytes = std::fs::read(&path).map_err(|error| {
@@ -21,7 +21,7 @@ pub(super) fn read(file: &str) -> Result<Input, String> {
         let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
         format!("`{}` can't be read: {why}", path.display())
     })?;
-    Ok(Input { name: path.display().to_string(), path: Some(path), bytes })
+    Ok(Input { name: path.display().to_string(), path: Some(path), bytes, kept: None })
 }
 
 fn find(file: &str) -> Result<PathBuf, String> {
@@ -76,6 +76,7 @@ impl Choice {
             params,
             profile: self.profile.clone(),
             values_required: true,
+            recorded: Vec::new(),
             typed_in: std::env::current_dir().unwrap_or_default(),
         })
     }

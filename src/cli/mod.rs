@@ -5,6 +5,7 @@ mod demo;
 mod doc;
 mod input;
 mod output;
+mod past;
 mod run;
 
 use std::process::ExitCode;
@@ -34,6 +35,14 @@ enum Command {
     Exec(run::Exec),
     /// Show what it would do, and how expected and actual state differ; changes nothing
     DryRun(run::DryRun),
+    /// Go on with a run that was cut off
+    Resume(past::Resume),
+    /// Undo what a run has begun, newest step first
+    Rollback(past::Rollback),
+    /// List the runs that are recorded here
+    Runs(past::Runs),
+    /// The report of a run, again
+    Report(past::Report),
     /// Find every mistake in runbooks and modules, before anything runs
     Check(check::Check),
     /// The reference of the language's modules
@@ -95,6 +104,9 @@ struct Global {
 /// Bad usage, or errors in the file: nothing was touched.
 const NOT_RUN: u8 = 2;
 
+/// It could not be told, or not be recorded: nothing was begun.
+const NOT_TOLD: u8 = 4;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     if let Some(code) = crate::world::shell::keeper::main() {
@@ -108,6 +120,10 @@ pub fn main() -> ExitCode {
     let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(move || match cli.command {
         Command::Exec(exec) => exec.run(global),
         Command::DryRun(dry_run) => dry_run.run(global),
+        Command::Resume(resume) => resume.run(global),
+        Command::Rollback(rollback) => rollback.run(global),
+        Command::Runs(runs) => runs.run(global),
+        Command::Report(report) => report.run(global),
         Command::Check(check) => check.run(global),
         Command::Doc(doc) => doc.run(global),
         Command::Explain(explain) => explain.run(global),

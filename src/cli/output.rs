@@ -1,9 +1,10 @@
 //! Standard output and error: colour or not, a terminal or not; and nothing with a secret in it.
 
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, LazyLock};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::engine::Redactor;
+use crate::engine::cancel::Cause;
+use crate::engine::{Cancel, Redactor};
 use crate::report::text::Settings;
 
 use super::{Global, When};
@@ -60,6 +61,62 @@ impl Write for Trace {
 
     fn flush(&mut self) -> std::io::Result<()> {
         std::io::stderr().flush()
+    }
+}
+
+/// A stream whose reader may go away: the run is then told to end, once, and what is written is lost.
+pub(super) struct Watched<W> {
+    out: W,
+    cancel: Cancel,
+}
+
+impl<W> Watched<W> {
+    pub fn new(out: W, cancel: Cancel) -> Self {
+        Self { out, cancel }
+    }
+
+    fn or_gone<T>(&self, result: std::io::Result<T>, instead: T) -> std::io::Result<T> {
+        match result {
+            // EIO: the terminal of a session that has ended.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO) => {
+                self.cancel.gently.raise(Cause::HangUp);
+                Ok(instead)
+            }
+            result => result,
+        }
+    }
+}
+
+impl<W: Write> Write for Watched<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.or_gone(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.out.flush();
+        self.or_gone(flushed, ())
+    }
+}
+
+/// Standard output for what is told at once: whoever reads it is not written to line by line.
+#[derive(Clone)]
+pub(super) struct Gathered(Arc<Mutex<BufWriter<std::io::Stdout>>>);
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(BufWriter::with_capacity(1 << 16, std::io::stdout()))))
+    }
+}
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write(bytes)
+    }
+
+    /// Only full buffers, and the end, are written.
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

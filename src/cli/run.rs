@@ -1,29 +1,47 @@
 //! `runbook exec FILE` and `runbook dry-run FILE`
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
-use crate::check::program::Program;
-use crate::check::{Checked, check};
+use crate::check::program::{Program, Settings};
+use crate::check::{Checked, Input, check};
 use crate::engine::cancel::Cause;
 use crate::engine::event::{Sink, State, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
-use crate::engine::{Cancel, Ended, Options, ReadOnly, Real, dry_run, exec};
+use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec};
+use crate::record::lock::{Holder, NotHeld};
+use crate::record::{Folder, Held, Lock, Store, host, user};
 use crate::report::diagnostic as shown;
 use crate::report::json::Json;
 use crate::report::markdown::Markdown;
-use crate::report::text::Text;
+use crate::report::text::{Text, time, wall};
+use crate::syntax::literal;
 use crate::world::{Backends, Eyes, Hands};
 
-use super::{Choice, Format, Global, NOT_RUN, input, output};
+use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
 #[derive(Args)]
 pub(super) struct Exec {
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+/// What commands that act are told.
+#[derive(Args)]
+pub(super) struct Acting {
+    /// Undo nothing, whatever the runbook says
+    #[arg(long)]
+    pub no_rollback: bool,
+    /// How long to wait for the runbook's lock
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
 }
 
 #[derive(Args)]
@@ -38,83 +56,167 @@ pub(super) struct DryRun {
     trust_probes: bool,
 }
 
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = literal::duration(text).ok_or("a duration is written like `30s` or `5m`")?;
+    Duration::try_from(duration).map_err(|_| "a duration is not negative".to_owned())
+}
+
+/// Nothing was done: says why, and gives the exit code.
+pub(super) fn refused(code: u8, why: impl std::fmt::Display) -> ExitCode {
+    let why = output::REDACTOR.text(&why.to_string());
+    let _ = writeln!(std::io::stderr(), "runbook: {why}");
+    ExitCode::from(code)
+}
+
+/// The program of a text, checked; or what keeps it from being run, told.
+pub(super) fn program(
+    input: Input,
+    settings: &Settings,
+    format: Format,
+    global: Global,
+) -> Result<Arc<Program>, ExitCode> {
+    let name = input.name.clone();
+    let Checked { sources, program, diagnostics } = check(input, settings);
+    if format == Format::Json && program.is_none() {
+        for diagnostic in &diagnostics {
+            println!("{}", shown::json(&sources, diagnostic));
+        }
+    } else if !diagnostics.is_empty() && (program.is_none() || !global.quiet) {
+        eprint!("{}", shown::render(&sources, &diagnostics, global.colour_err()));
+    }
+    program.map(Arc::new).ok_or_else(|| {
+        eprintln!("{name}: {}; nothing was run", shown::sum(&diagnostics));
+        ExitCode::from(NOT_RUN)
+    })
+}
+
 impl Choice {
     /// The program, checked; or what keeps it from being run, told.
     fn program(&self, global: Global) -> Result<(Arc<Program>, Options), ExitCode> {
-        let refused = |why: String| {
-            eprintln!("runbook: {why}");
-            ExitCode::from(NOT_RUN)
-        };
-        let settings = self.settings().map_err(refused)?;
-        let input = input::read(&self.file).map_err(refused)?;
-        let name = input.name.clone();
-        let Checked { sources, program, diagnostics } = check(input, &settings);
-        if self.format == Format::Json && program.is_none() {
-            for diagnostic in &diagnostics {
-                println!("{}", shown::json(&sources, diagnostic));
-            }
-        } else if !diagnostics.is_empty() && (program.is_none() || !global.quiet) {
-            eprint!("{}", shown::render(&sources, &diagnostics, global.colour_err()));
-        }
-        let Some(program) = program else {
-            eprintln!("{name}: {}; nothing was run", shown::sum(&diagnostics));
-            return Err(ExitCode::from(NOT_RUN));
-        };
-        let options = Options { only: self.only.clone(), from: self.from.clone() };
+        let settings = self.settings().map_err(|why| refused(NOT_RUN, why))?;
+        let input = input::read(&self.file).map_err(|why| refused(NOT_RUN, why))?;
+        let program = program(input, &settings, self.format, global)?;
+        let options = Options { only: self.only.clone(), from: self.from.clone(), no_rollback: false };
         if let Some(step) = unknown_step(&program, &options) {
             let steps: Vec<&str> = program.steps.iter().map(|step| &*step.name).collect();
-            return Err(refused(format!("there is no step `{step}`; its steps are {}", steps.join(", "))));
+            let why = format!("there is no step `{step}`; its steps are {}", steps.join(", "));
+            return Err(refused(NOT_RUN, why));
         }
-        Ok((Arc::new(program), options))
+        Ok((program, options))
     }
 }
 
-fn sinks(format: Format, global: Global, dry: bool) -> Vec<Box<dyn Sink>> {
+/// Who shows a run. A reader who goes away ends it, as an interrupt would.
+pub(super) fn sinks(format: Format, global: Global, dry: bool, cancel: &Cancel) -> Vec<Box<dyn Sink>> {
+    let out = || output::Watched::new(std::io::stdout(), cancel.clone());
+    let err = || output::Watched::new(std::io::stderr(), cancel.clone());
     match format {
-        Format::Json => vec![Box::new(Json::new(std::io::stdout()))],
-        Format::Markdown if dry => vec![Box::new(Markdown::new(std::io::stdout()))],
-        Format::Markdown => vec![
-            Box::new(Markdown::new(std::io::stdout())),
-            Box::new(Text::new(std::io::stderr(), std::io::sink(), global.text(false))),
-        ],
-        Format::Text => vec![Box::new(Text::new(std::io::stderr(), std::io::stdout(), global.text(dry)))],
+        Format::Json => vec![Box::new(Json::new(out()))],
+        Format::Markdown if dry => vec![Box::new(Markdown::new(out()))],
+        Format::Markdown => {
+            vec![Box::new(Markdown::new(out())), Box::new(Text::new(err(), std::io::sink(), global.text(false)))]
+        }
+        Format::Text => vec![Box::new(Text::new(err(), out(), global.text(dry)))],
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        eprintln!("runbook: {error}");
-        ExitCode::from(4)
-    })
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| refused(NOT_TOLD, error))
 }
 
 impl Exec {
     pub fn run(self, global: Global) -> ExitCode {
-        let (program, options) = match self.choice.program(global) {
-            Ok(ready) => ready,
-            Err(code) => return code,
+        self.try_run(global).unwrap_or_else(|code| code)
+    }
+
+    fn try_run(self, global: Global) -> Result<ExitCode, ExitCode> {
+        let (program, options) = self.choice.program(global)?;
+        let options = Options { no_rollback: self.acting.no_rollback, ..options };
+        let runtime = runtime()?;
+        let _lock = lock(&program, None, self.acting.wait)?;
+        let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
+        let cancel = Cancel::new();
+        let setup = Setup {
+            program,
+            world: real(),
+            options,
+            identity: Identity { run: Some(begun.run), by: user(), host: host() },
+            redactor: output::REDACTOR.clone(),
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: sinks(self.choice.format, global, false, &cancel) },
+            cancel: cancel.clone(),
         };
-        let runtime = match runtime() {
-            Ok(runtime) => runtime,
-            Err(code) => return code,
-        };
-        let ended = runtime.block_on(carry_out(program, &options, sinks(self.choice.format, global, false)));
+        let ended = runtime.block_on(listening(cancel, exec(setup)));
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
-        exit_code(&ended)
+        drop(begun.held);
+        Ok(exit_code(&ended))
     }
 }
 
-/// Carries a program out in the real world, listening to the keyboard.
-pub(super) async fn carry_out(program: Arc<Program>, options: &Options, sinks: Vec<Box<dyn Sink>>) -> Ended {
+/// Takes the runbook's lock, if it has one.
+pub(super) fn lock(program: &Program, run: Option<&str>, wait: Option<Duration>) -> Result<Option<Held>, ExitCode> {
+    let Some(name) = &program.lock else { return Ok(None) };
+    let lock = Lock::named(name).map_err(|why| refused(NOT_TOLD, why))?;
+    let holder = Holder {
+        lock: name.to_string(),
+        by: user(),
+        host: host(),
+        pid: std::process::id(),
+        since: jiff::Timestamp::now(),
+        runbook: program.title.to_string(),
+        file: program.sources.name(program.span).to_owned(),
+        run: run.map(str::to_owned),
+    };
+    let held = lock.take(&holder, wait.unwrap_or_default());
+    held.map(Some).map_err(|not_held| match not_held {
+        NotHeld::By(holder) => refused(NOT_TOLD, held_by(name, holder.as_deref(), wait)),
+        NotHeld::Failed(why) => refused(NOT_TOLD, why),
+    })
+}
+
+fn held_by(name: &str, holder: Option<&Holder>, wait: Option<Duration>) -> String {
+    let waited = match wait {
+        Some(wait) => format!("; it was waited for, for {}", time(wait.into())),
+        None => "; `--wait 5m` waits for it".to_owned(),
+    };
+    match holder {
+        Some(Holder { by, pid, since, runbook, file, .. }) => format!(
+            "the lock `{name}` is held on this host: by {by}, process {pid}, since {}, for \"{runbook}\" ({file}); \
+             nothing was run{waited}",
+            wall(*since)
+        ),
+        None => format!("the lock `{name}` is held on this host by a run that has just begun; nothing was run{waited}"),
+    }
+}
+
+/// The world outside.
+pub(super) fn real() -> Real {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let backends = Backends::default();
     let eyes = Eyes::new(backends.clone(), clock.clone());
-    let world = Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock };
+    Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock }
+}
+
+/// Carries a program out without a record.
+pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) -> Ended {
     let cancel = Cancel::new();
+    let setup = Setup {
+        program,
+        world: real(),
+        options: Options::default(),
+        identity: Identity { run: None, by: user(), host: host() },
+        redactor: output::REDACTOR.clone(),
+        outlets: sinks.into(),
+        cancel: cancel.clone(),
+    };
+    listening(cancel, exec(setup)).await
+}
+
+/// Runs something that listens to the keyboard and to signals.
+pub(super) async fn listening<T>(cancel: Cancel, running: impl Future<Output = T>) -> T {
     // Heard from now on: what is started next may already be told to end.
-    let signals = listen(cancel.clone()).map(tokio::spawn);
-    let ended = exec(program, world, options, output::REDACTOR.clone(), cancel, sinks).await;
+    let signals = listen(cancel).map(tokio::spawn);
+    let ended = running.await;
     if let Some(signals) = signals {
         signals.abort();
     }
@@ -131,7 +233,8 @@ fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
             tokio::select! {
                 _ = interrupt.recv() => cancel.signal(Cause::Interrupt),
                 _ = terminate.recv() => cancel.signal(Cause::Terminate),
-                _ = hangup.recv() => cancel.signal(Cause::Terminate),
+                // Whoever looked on is gone: once is enough, and what was begun is ended in order.
+                _ = hangup.recv() => cancel.gently.raise(Cause::HangUp),
             }
         }
     })
@@ -140,7 +243,8 @@ fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
 pub(super) fn exit_code(ended: &Ended) -> ExitCode {
     match (ended.verdict, &ended.cause) {
         (_, Some(Cause::Interrupt)) => ExitCode::from(130),
-        (_, Some(Cause::Terminate)) => ExitCode::from(143),
+        (_, Some(Cause::Terminate | Cause::HangUp)) => ExitCode::from(143),
+        (_, Some(Cause::Unkept(_))) => ExitCode::from(NOT_TOLD),
         (Verdict::Go, _) => ExitCode::SUCCESS,
         (Verdict::NoGo, _) => ExitCode::FAILURE,
     }
@@ -157,7 +261,8 @@ impl DryRun {
             Err(code) => return code,
         };
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
-        let tally = runtime.block_on(plan(program, &options, trust, sinks(self.choice.format, global, true)));
+        let sinks = sinks(self.choice.format, global, true, &Cancel::new());
+        let tally = runtime.block_on(plan(program, &options, trust, sinks));
         runtime.shutdown_background();
         if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }
     }

@@ -84,6 +84,9 @@ codes! {
     SecretInCommand = "0501" Error "a secret where others can read it";
     SecretInText = "0502" Error "a secret where it would be shown";
 
+    // Ways back (warnings)
+    NoWayBack = "0601" Warning "a run that could not be undone";
+
     // Unused (warnings)
     Unused = "0901" Warning "never used";
 }

@@ -13,10 +13,10 @@ use super::cancel::Flag;
 use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
-use super::event::{Body, Place};
+use super::event::{Body, Place, Seconds};
 use super::facts::Change;
 use super::redact::OutputLines;
-use super::world::{Act, ArgValue, Outcome, Output, Stream};
+use super::world::{Act, Announced, ArgValue, Outcome, Output, Stream};
 
 /// How long an action that was told to end may take to do so, before it is no longer waited for.
 const ENDING: Duration = Duration::from_secs(15);
@@ -59,6 +59,7 @@ pub async fn carry_out(
     run: &Run,
     call: &Call,
     cancel: &Flag,
+    started: impl FnOnce(),
 ) -> Result<(), Failed> {
     let round = ask::Round::new();
     let eval = Eval::new(core, site, &round);
@@ -73,17 +74,31 @@ pub async fn carry_out(
     let args = match eval.args(call).await {
         Ok(args) => args,
         Err(answer) => {
-            return Err(failed(format!("was not started: {}", describe::brief(&answer)), String::new(), None));
+            let error = format!("was not started: {}", describe::brief(&answer));
+            not_started(core, site, run, &action, &error);
+            return Err(failed(error, String::new(), None));
         }
     };
     let changes = change(&eval, run, call, Some(&args)).await.to_event(&core.program.root);
     let request = eval.request(call, args);
     let limit = request.limit;
-    core.emit(site, run.span, Body::ActionStarted { action: action.clone(), changes, limit: Some(limit.into()) });
+    let body = Body::ActionStarted { action: action.clone(), changes, limit: Some(limit.into()) };
+    let announced = match core.emitter.announce(core.place(site, run.span), body) {
+        Ok(announced) => announced,
+        Err(error) => {
+            not_started(core, site, run, &action, &error);
+            return Err(failed(error, String::new(), None));
+        }
+    };
+    started();
 
     let printed = Arc::new(Printed::new(core, core.place(site, run.span), run.sensitive));
-    let (outcome, elapsed) = in_time(act, request, printed.clone(), limit, cancel, core).await;
+    let (outcome, elapsed) = in_time(act, announced, request, printed.clone(), limit, cancel, core).await;
     printed.finish(core);
+    let result = match &run.bind {
+        Some((name, _)) if run.sensitive => sealed(name, outcome.result.clone()),
+        _ => outcome.result.clone(),
+    };
 
     core.emit(
         site,
@@ -93,11 +108,12 @@ pub async fn carry_out(
             ok: outcome.failure.is_none(),
             error: outcome.failure.clone(),
             elapsed: elapsed.into(),
+            data: run.bind.as_ref().and_then(|_| core.recorded(&result)),
+            assumed: None,
         },
     );
     let status = status(&outcome.result);
-    if let Some((name, var)) = &run.bind {
-        let result = if run.sensitive { sealed(name, outcome.result) } else { outcome.result };
+    if let Some((_, var)) = &run.bind {
         core.slots.bind(*var, result.into());
     }
     match outcome.failure {
@@ -106,8 +122,22 @@ pub async fn carry_out(
     }
 }
 
+/// An action whose start was not even announced has an end all the same: what was come to is told.
+fn not_started(core: &Core, site: &Site, run: &Run, action: &str, error: &str) {
+    let body = Body::ActionEnded {
+        action: action.to_owned(),
+        ok: false,
+        error: Some(error.to_owned()),
+        elapsed: Seconds::default(),
+        data: None,
+        assumed: None,
+    };
+    core.emit(site, run.span, body);
+}
+
 async fn in_time(
     act: &Arc<dyn Act>,
+    announced: Announced,
     request: super::world::Request,
     printed: Arc<Printed>,
     limit: Duration,
@@ -117,7 +147,7 @@ async fn in_time(
     let began = tokio::time::Instant::now();
     let token = tokio_util::sync::CancellationToken::new();
     let native = request.native.name.clone();
-    let running = act.act(request, printed.clone(), token.clone());
+    let running = act.act(announced, request, printed.clone(), token.clone());
     tokio::pin!(running);
     let mut flush = tokio::time::interval(Duration::from_millis(200));
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -17,6 +17,12 @@ pub enum Cause {
     Stop(Arc<str>),
     /// The header's `timeout`.
     TimeLimit(Arc<str>),
+    /// Whoever watched is gone: the terminal was closed, or what read the output.
+    HangUp,
+    /// The run was ending already before it was cut off: why.
+    Earlier(Arc<str>),
+    /// The record can't be written: why.
+    Unkept(Arc<str>),
 }
 
 impl std::fmt::Display for Cause {
@@ -26,6 +32,9 @@ impl std::fmt::Display for Cause {
             Cause::Terminate => f.write_str("ended by SIGTERM"),
             Cause::Stop(reason) => write!(f, "stopped: {reason}"),
             Cause::TimeLimit(limit) => write!(f, "the run's time limit of {limit} has passed"),
+            Cause::HangUp => f.write_str("the terminal, or what read the output, went away"),
+            Cause::Earlier(reason) => f.write_str(reason),
+            Cause::Unkept(why) => write!(f, "the run's record can't be written: {why}"),
         }
     }
 }

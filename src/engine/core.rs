@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::check::program::{Program, Step, Var};
 use crate::diagnostic::Span;
-use crate::value::{Answer, UnknownCause, Value};
+use crate::value::{Answer, UnknownCause, Value, recorded};
 
 use super::emit::Emitter;
 use super::event::{Body, Part, Place};
@@ -23,8 +23,10 @@ pub struct Core {
     pub trust: Trust,
     pub emitter: Emitter,
     pub slots: Slots,
-    /// In a dry run: what the actions left out so far would have changed.
+    /// In a dry run: what the actions left out so far would have changed. When a run is gone on with: what was done since.
     pub changed: Option<Changed>,
+    /// What happens is kept, so that the run can be gone on with.
+    pub recording: bool,
     /// Secrets of the top level that were used, so that each is read once.
     pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Answer>>,
 }
@@ -38,6 +40,8 @@ pub struct Site {
     pub began: Option<jiff::Timestamp>,
     /// In a dry run: what it hangs on whether this happens at all.
     pub possible: Option<Arc<str>>,
+    /// It is asked ahead of time: a secret that was not needed so far is not read for it.
+    pub ahead: bool,
     pub scope: Scope,
 }
 
@@ -97,6 +101,11 @@ impl Core {
     /// Learns a secret for redaction. One that can't be redacted honestly is refused: it becomes unknown.
     pub fn learn(&self, name: &str, value: &Value) -> Result<(), Answer> {
         self.emitter.redactor().learn(name, value).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+    }
+
+    /// An answer for the record, without secrets.
+    pub fn recorded(&self, answer: &Answer) -> Option<serde_json::Value> {
+        self.recording.then(|| recorded::write(answer, &|text| self.redactor().text(text) == text))
     }
 
     pub fn redactor(&self) -> &Arc<Redactor> {

@@ -13,6 +13,7 @@ use crate::value::{Answer, Truth, Unknown, UnknownCause};
 
 use super::action;
 use super::ask::Round;
+use super::cancel::Flag;
 use super::core::{Core, Site};
 use super::emit::{Emitter, Tally};
 use super::eval::{Eval, bind_item};
@@ -49,13 +50,14 @@ pub async fn dry_run(
         look: world.look,
         vouch: world.vouch,
         trust,
-        emitter: Emitter::new(world.clock, redactor, sinks),
+        emitter: Emitter::new(world.clock, redactor, sinks.into(), Flag::default()),
         slots: Slots::default(),
         changed: Some(Changed::default()),
+        recording: false,
         secrets: tokio::sync::Mutex::default(),
     };
-    start::announce(&core, Mode::DryRun, &chosen);
-    start::globals(&core).await;
+    start::announce(&core, Mode::DryRun, &chosen, options, None);
+    start::globals(&core, None).await;
     let walk = Walk { core: &core };
     walk.stops().await;
     for (at, step) in core.program.steps.iter().enumerate() {
@@ -172,6 +174,10 @@ impl<'c> Walk<'c> {
         if let Some(finally) = &step.finally {
             self.stmts(finally, &site.in_part(Part::Finally), &needless).await;
         }
+        if let Some(rollback) = &step.rollback {
+            let site = site.in_part(Part::Rollback).possibly("if the run is rolled back");
+            self.actions_of(&rollback.body, &site).await;
+        }
         let reason = (needless == Truth::True).then(|| "not needed: all that it proves holds already".to_owned());
         self.ended(step, StepOutcome::Planned, reason, began);
     }
@@ -260,7 +266,7 @@ impl<'c> Walk<'c> {
                         }
                     }
                     // These stand in handlers only.
-                    Stmt::Stop { .. } | Stmt::Retry { .. } => {}
+                    Stmt::Stop { .. } | Stmt::Retry { .. } | Stmt::RollBack { .. } => {}
                 }
             }
         })

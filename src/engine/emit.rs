@@ -1,25 +1,46 @@
-//! Where events leave the engine: numbered, dated, secrets taken out, handed to every sink. There is no other way out.
+//! Where events leave the engine: numbered, dated, secrets taken out, written down, handed to every sink. There is no
+//! other way out, and no action starts but by [`Emitter::announce`].
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use indexmap::IndexMap;
 
-use super::event::{Body, Event, Place, Sink, State};
+use super::cancel::{Cause, Flag};
+use super::event::{Body, Event, Ledger, Place, Published, Sink, State};
 use super::redact::Redactor;
-use super::world::Clock;
+use super::world::{Announced, Clock};
+
+/// Where events go: who keeps them, and who shows them.
+#[derive(Default)]
+pub struct Outlets {
+    pub ledger: Option<Box<dyn Ledger>>,
+    pub sinks: Vec<Box<dyn Sink>>,
+}
+
+impl From<Vec<Box<dyn Sink>>> for Outlets {
+    /// Shown, and not kept.
+    fn from(sinks: Vec<Box<dyn Sink>>) -> Self {
+        Self { ledger: None, sinks }
+    }
+}
 
 /// Gives each event its number and time, and hands it on.
 pub struct Emitter {
     clock: Arc<dyn Clock>,
     redactor: Arc<Redactor>,
     inner: Mutex<Inner>,
+    /// Raised when events can't be kept any more: a run goes no further than its record.
+    unkept: Flag,
 }
 
 struct Inner {
     seq: u64,
+    ledger: Option<Box<dyn Ledger>>,
     sinks: Vec<Box<dyn Sink>>,
     tally: Tally,
+    /// What happens is in the record already: it is gone through again, and told to nobody.
+    silent: bool,
 }
 
 /// What the sums at the end of a run are made of: a fold over the events, kept up as they pass.
@@ -63,28 +84,93 @@ impl Emitter {
         self.clock.now()
     }
 
-    pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, sinks: Vec<Box<dyn Sink>>) -> Self {
-        Self { clock, redactor, inner: Mutex::new(Inner { seq: 0, sinks, tally: Tally::default() }) }
+    pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, outlets: Outlets, unkept: Flag) -> Self {
+        let Outlets { ledger, sinks } = outlets;
+        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), silent: false };
+        Self { clock, redactor, inner: Mutex::new(inner), unkept }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Goes on behind what a record holds.
+    pub fn continue_behind(&self, events: &[Published]) {
+        let mut inner = self.lock();
+        for event in events.iter().map(Published::get) {
+            inner.seq = event.seq;
+            inner.tally.count(&event.place, &event.body);
+        }
+    }
+
+    pub fn silent(&self, silent: bool) {
+        self.lock().silent = silent;
     }
 
     pub fn emit(&self, place: Place, body: Body) {
-        let mut inner = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut inner = self.lock();
+        if !inner.silent {
+            self.publish(&mut inner, place, body);
+        }
+    }
+
+    /// Announces an action: what it returns is what lets the action start. Without it, the action could not be recorded.
+    pub fn announce(&self, place: Place, body: Body) -> Result<Announced, String> {
+        let mut inner = self.lock();
+        // One that was undone by a full disk a moment ago is not begun because there is room again.
+        if let Some(Cause::Unkept(why)) = self.unkept.cause() {
+            return Err(unkept(&why));
+        }
+        self.publish(&mut inner, place, body);
+        self.commit(&mut inner).map_err(|why| unkept(&why))?;
+        Ok(Announced::written_down())
+    }
+
+    /// Has all that was emitted so far outlive a loss of power.
+    pub fn settle(&self) {
+        let mut inner = self.lock();
+        let _ = self.commit(&mut inner);
+    }
+
+    fn publish(&self, inner: &mut Inner, place: Place, body: Body) {
         inner.seq += 1;
         inner.tally.count(&place, &body);
         let event = Event { seq: inner.seq, time: self.clock.now(), place, body };
         let published = self.redactor.publish(event);
+        if let Some(ledger) = &mut inner.ledger
+            && let Err(why) = ledger.append(&published)
+        {
+            self.unkept.raise(Cause::Unkept(why.into()));
+        }
         for sink in &mut inner.sinks {
             sink.take(&published);
         }
     }
 
+    fn commit(&self, inner: &mut Inner) -> Result<(), String> {
+        let committed = inner.ledger.as_mut().map_or(Ok(()), |ledger| ledger.commit());
+        if let Err(why) = &committed {
+            self.unkept.raise(Cause::Unkept(why.as_str().into()));
+        }
+        committed
+    }
+
+    /// Whether what happens is kept.
+    pub fn records(&self) -> bool {
+        self.lock().ledger.is_some()
+    }
+
     pub fn tally(&self) -> Tally {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).tally.clone()
+        self.lock().tally.clone()
     }
 
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
+}
+
+fn unkept(why: &str) -> String {
+    format!("was not started, since it could not be recorded: {why}")
 }
 
 impl Tally {

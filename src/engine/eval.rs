@@ -215,6 +215,12 @@ impl<'c> Eval<'c> {
         if let Some(answer) = self.core.secrets.lock().await.get(&var) {
             return answer.clone();
         }
+        if self.site.ahead {
+            return Answer::unknown(
+                UnknownCause::LeftOut,
+                format!("the secret `{name}` is read when it is first needed"),
+            );
+        }
         let global = Self { site: Site::default(), ..self.clone() };
         let answer = self.sealed(name, global.eval(source).await);
         // What could not be told may be told later; what was read is read once.
@@ -463,7 +469,7 @@ impl<'c> Eval<'c> {
 }
 
 /// Pairs of key (or index) and item. The items of a secret are secret; those of a map that is not shown whole, too.
-fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
+pub fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
     let seal = |item: &Value| match value {
         Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
         _ => item.clone(),

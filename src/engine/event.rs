@@ -1,6 +1,7 @@
-//! What happens in a run: the one home of everything that is shown, reported and (later) recorded.
+//! What happens in a run: the one home of everything that is shown, reported and recorded.
 //!
-//! The engine emits these and prints nothing. They are a contract (`docs/interface.md`): `--format json` prints each as
+//! The engine emits these and prints nothing. What a resumed run has to know again stands in their `data`, as
+//! `value::recorded` writes it. They are a contract (`docs/interface.md`): `--format json` prints each as
 //! a line. Texts in them are as they were found, secrets taken out; whoever shows them makes control characters harmless.
 
 use jiff::Timestamp;
@@ -44,19 +45,30 @@ pub struct Place {
     pub possible: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     OnFailure,
     Finally,
+    Rollback,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
+// A run has one beginning, and thousands of the others are made one after another, not kept.
+#[allow(clippy::large_enum_variant)]
 pub enum Body {
     RunStarted {
         format: u32,
         mode: Mode,
+        /// The run's name in the state folder, where it is recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        /// Who runs it, and where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
         /// The version of the program.
         program: String,
         /// SHA-256 of the stdlib.
@@ -65,6 +77,9 @@ pub enum Body {
         runbook: String,
         /// SHA-256 of the runbook and its modules.
         hash: String,
+        /// The files that it was read from: the modules, and the runbook last.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sources: Vec<SourceFile>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
         root: String,
@@ -73,7 +88,14 @@ pub enum Body {
         /// Only chosen steps: what chose them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         partial: Option<String>,
+        /// The steps that `--only` and `--from` chose.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        only: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
+    /// A run that was cut off is gone on with.
+    Resumed(Box<Resumed>),
     StepStarted {
         title: String,
         /// Counts from 1.
@@ -91,16 +113,24 @@ pub enum Body {
     Bound {
         name: String,
         value: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<serde_json::Value>,
     },
     /// Evidence: `show`.
     Shown {
         text: String,
         value: String,
     },
-    /// A condition that decides what is done: `if`, `when`, the list of a `for`.
+    /// What decides what is done: `if`, `when`, `if needed`, the list of a `for`.
     Condition {
         text: String,
         value: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<serde_json::Value>,
+    },
+    /// What a step proves, as it was before its first action: what tells later whether an action that was cut off was done.
+    Baseline {
+        expects: Vec<Before>,
     },
     /// A probe was made.
     Probed {
@@ -131,6 +161,12 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
         elapsed: Seconds,
+        /// What it answered, where that is bound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<serde_json::Value>,
+        /// The run was cut off before its end was seen: why it counts as done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assumed: Option<String>,
     },
     /// In a dry run: an action that `exec` would carry out here.
     ActionPlanned {
@@ -158,9 +194,17 @@ pub enum Body {
         remaining: Seconds,
     },
     ExpectEnded(Box<ExpectResult>),
+    /// All expects of a group are decided.
+    GroupEnded {
+        ok: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// The step failed and has a handler, which starts.
     HandlerStarted {
         failures: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<serde_json::Value>,
     },
     Retrying {
         attempt: u32,
@@ -176,7 +220,25 @@ pub enum Body {
         state: State,
         actual: String,
     },
-    /// An interrupt, a signal, the run's time limit.
+    /// The run is undone: these steps, in this order.
+    RollbackStarted {
+        reason: String,
+        steps: Vec<String>,
+        /// Steps that have begun, and say nothing of how they are undone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stays: Vec<String>,
+        /// The point of no return that it stops at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stops_at: Option<String>,
+    },
+    /// A step is undone.
+    UndoStarted {
+        title: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<Seconds>,
+    },
+    UndoEnded(Undone),
+    /// An interrupt, a signal, the run's time limit, a terminal or record that is gone.
     Cancelled {
         reason: String,
     },
@@ -190,6 +252,9 @@ pub enum Body {
         recovered: Vec<String>,
         /// What does not block: `else warn`.
         warnings: Vec<String>,
+        /// Steps that were undone, newest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        undone: Vec<Undone>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         partial: Option<String>,
         elapsed: Seconds,
@@ -239,6 +304,77 @@ pub struct Param {
     pub ty: String,
     pub value: String,
     pub origin: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
+}
+
+/// A file that a runbook was read from, as it is kept beside the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// As messages name it.
+    pub name: String,
+    /// Where it lay; none for standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// SHA-256 of its text, hexadecimal: its name beside the journal.
+    pub hash: String,
+}
+
+/// How a run that was cut off is gone on with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    pub by: String,
+    pub host: String,
+    /// When the last was heard of it.
+    pub cut_off: Timestamp,
+    /// The step that it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<String>,
+    /// The action that had started, whose end was not seen, and what was decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// How many expects of what was done were asked again; they hold.
+    pub asked_again: u32,
+    /// Steps that are done again from their top, since a person said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redo: Vec<String>,
+    /// Bytes of a last line that was torn, which were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torn: Option<u64>,
+    /// The hash of the runbook, where it was changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+}
+
+/// An action that had started when its run was cut off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Doubt {
+    pub action: String,
+    pub since: Timestamp,
+    pub done: bool,
+    /// What tells so.
+    pub because: String,
+}
+
+/// What a proof was before the first action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Its id.
+    pub expect: String,
+    pub state: State,
+}
+
+/// What undoing a step came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The step; in an event of its own it is the event's.
+    #[serde(default, rename = "of", skip_serializing_if = "String::is_empty")]
+    pub step: String,
+    pub ok: bool,
+    /// Why it was not, or not in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub elapsed: Seconds,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -364,6 +500,15 @@ pub struct StateCounts {
     pub holds: u32,
     pub differs: u32,
     pub unknown: u32,
+}
+
+/// Keeps the events of a run, before anyone is shown them.
+pub trait Ledger: Send {
+    /// Writes an event down behind those before it. What could not be written is tried again with the next.
+    fn append(&mut self, event: &Published) -> Result<(), String>;
+
+    /// When it returns, all that was written down would outlive a loss of power.
+    fn commit(&mut self) -> Result<(), String>;
 }
 
 /// Takes the events of a run, as they happen. Only the redactor makes [`Published`] events, so nothing that a sink

@@ -92,6 +92,12 @@ impl Changed {
         }
     }
 
+    /// Whether anything may have been changed.
+    pub fn everything(&self) -> bool {
+        let changed = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        changed.iter().any(|(change, _)| matches!(change, Change::Everything))
+    }
+
     /// The latest action that may have changed anything.
     pub fn latest(&self) -> Option<Outdated> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).last().map(|(_, outdated)| *outdated)

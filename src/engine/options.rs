@@ -9,6 +9,17 @@ pub struct Options {
     pub only: Vec<String>,
     /// From this step on.
     pub from: Option<String>,
+    /// Nothing is undone, whatever the runbook says.
+    pub no_rollback: bool,
+}
+
+/// Which run it is, whose, and where.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name in the state folder, where it is recorded.
+    pub run: Option<String>,
+    pub by: String,
+    pub host: String,
 }
 
 /// The first chosen step that the program does not have.

@@ -1,19 +1,23 @@
 //! What a run and a dry run begin with and tell alike: the announcement, top-level bindings, `show`, conditions.
 
-use crate::check::program::{Expr, GlobalKind, Member, Stmt};
-use crate::diagnostic::Span;
-use crate::value::{Answer, Truth, Value};
+use sha2::{Digest, Sha256};
+
+use crate::check::library;
+use crate::check::program::{Arg, Effect, Expr, ExprKind, GlobalKind, LinkKind, Member, Program, Stmt, Text, TextPart};
+use crate::diagnostic::{Source, Span};
+use crate::value::{Answer, Truth, UnknownCause, Value, recorded};
 
 use super::ask::Round;
 use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
-use super::event::{Body, FORMAT, Mode, Param, StepTitle};
+use super::event::{Body, FORMAT, Mode, Param, SourceFile, StepTitle};
 use super::group::{self, Expansion};
-use super::options::Chosen;
+use super::options::{Chosen, Identity, Options};
+use super::past::Past;
 
 /// The first event.
-pub fn announce(core: &Core, mode: Mode, chosen: &Chosen) {
+pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, identity: Option<Identity>) {
     let program = &core.program;
     let params = program
         .params
@@ -23,8 +27,14 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen) {
             ty: param.ty.to_string(),
             value: param.value.to_string(),
             origin: param.origin.to_string(),
+            data: core.recorded(&Answer::Known(param.value.clone())),
         })
         .collect();
+    let (run, by, host) = match identity {
+        Some(Identity { run, by, host }) => (run, Some(by), Some(host)),
+        None => (None, None, None),
+    };
+    let sources = if core.recording { own_sources(program).map(|(_, file)| file).collect() } else { Vec::new() };
     let steps = program
         .steps
         .iter()
@@ -36,26 +46,49 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen) {
         Body::RunStarted {
             format: FORMAT,
             mode,
+            run,
+            by,
+            host,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             stdlib: program.library.hash.to_string(),
             runbook: program.title.to_string(),
             hash: program.hash.to_string(),
+            sources,
             owner: program.owner.as_deref().map(str::to_owned),
             root: program.root.display().to_string(),
             params,
             steps,
             partial: chosen.partial.clone(),
+            only: options.only.clone(),
+            from: options.from.clone(),
         },
     );
 }
 
+/// The files that a program was read from, less the standard library's: the modules, and the runbook last.
+pub fn own_sources(program: &Program) -> impl Iterator<Item = (&Source, SourceFile)> {
+    program.sources.iter().skip(library::FILES.len()).map(|(_, source)| {
+        let path = source.path.as_deref().map(|path| std::path::absolute(path).unwrap_or(path.to_owned()));
+        let hash = library::hex(&Sha256::digest(source.text.as_bytes()));
+        (source, SourceFile { name: source.name.clone(), path: path.map(|path| path.display().to_string()), hash })
+    })
+}
+
 /// Binds params and evaluates the top level's `let`s, in order. Secrets are read when they are first used.
-pub async fn globals(core: &Core) {
+///
+/// `past`: what a run that is gone on with had bound already; that stays.
+pub async fn globals(core: &Core, past: Option<&Past>) {
     let site = Site::default();
     for global in &core.program.globals {
         match &global.kind {
             GlobalKind::Param(value) => core.slots.bind(global.var, Answer::Known(value.clone()).into()),
             GlobalKind::Let(expr) => {
+                let file = core.program.sources.name(global.span).to_owned();
+                if let Some(data) = past.and_then(|past| past.globals.get(&(file, global.name.to_string()))) {
+                    let answer = remembered(core, &site, expr, data).await;
+                    core.slots.bind(global.var, answer.into());
+                    continue;
+                }
                 let bound = Eval::new(core, &site, &Round::new()).bound(expr).await;
                 told_binding(core, &site, global.span, &global.name, &bound.answer);
                 core.slots.bind(global.var, bound);
@@ -65,13 +98,46 @@ pub async fn globals(core: &Core) {
     }
 }
 
+/// A value as it was recorded. One that was secret is worked out again, where that asks nothing of the world.
+pub async fn remembered(core: &Core, site: &Site, expr: &Expr, data: &serde_json::Value) -> Answer {
+    match recorded::read(data) {
+        Answer::Unknown(unknown) if unknown.cause == UnknownCause::NotRecorded && !probes(expr) => {
+            Eval::new(core, site, &Round::new()).eval(expr).await
+        }
+        answer => answer,
+    }
+}
+
+/// Whether an expression asks the world.
+pub fn probes(expr: &Expr) -> bool {
+    let text = |text: &Text| text.parts.iter().any(|part| matches!(part, TextPart::Hole(hole) if probes(hole)));
+    match &expr.kind {
+        ExprKind::Literal(_) | ExprKind::Var(..) => false,
+        ExprKind::Text(parts) => text(parts),
+        ExprKind::List(items) | ExprKind::Logic { terms: items, .. } => items.iter().any(probes),
+        ExprKind::Map(entries) => entries.iter().any(|(key, value)| text(key) || probes(value)),
+        ExprKind::Chain { base, links } => {
+            probes(base) || links.iter().any(|link| matches!(&link.kind, LinkKind::Index(at) if probes(at)))
+        }
+        ExprKind::Call(call) => {
+            call.native.effect != Effect::Function
+                || call.args.iter().flatten().any(|arg| matches!(arg, Arg::Value(value) if probes(value)))
+        }
+        ExprKind::Not(inner) | ExprKind::Negative(inner) => probes(inner),
+        ExprKind::Compare { left, right, .. } => probes(left) || probes(right),
+        ExprKind::Matches { subject, .. } | ExprKind::Test { subject, .. } => probes(subject),
+        ExprKind::Arithmetic { first, rest } => probes(first) || rest.iter().any(|(_, term)| probes(term)),
+        ExprKind::Quantifier { over, body, .. } => probes(over) || probes(body),
+    }
+}
+
 /// Tells of a binding. What a record holds is told where it is looked at, not here.
 pub fn told_binding(core: &Core, site: &Site, span: Span, name: &str, answer: &Answer) {
     let value = match answer {
         Answer::Known(Value::Record(record)) => record.name.to_string(),
         other => describe::brief(other),
     };
-    core.emit(site, span, Body::Bound { name: name.to_owned(), value });
+    core.emit(site, span, Body::Bound { name: name.to_owned(), value, data: core.recorded(answer) });
 }
 
 /// Tells what a condition came to.
@@ -81,7 +147,16 @@ pub fn told_condition(core: &Core, site: &Site, expr: &Expr, truth: &Truth) {
         Truth::False => "false".to_owned(),
         Truth::Unknown(unknown) => format!("unknown: {}", unknown.reason),
     };
-    core.emit(site, expr.span, Body::Condition { text: core.words(expr.span), value });
+    core.emit(site, expr.span, Body::Condition { text: core.words(expr.span), value, data: decided(core, truth) });
+}
+
+/// What a condition came to, for the record.
+pub fn decided(core: &Core, truth: &Truth) -> Option<serde_json::Value> {
+    core.recorded(&match truth {
+        Truth::True => Answer::Known(Value::Bool(true)),
+        Truth::False => Answer::Known(Value::Bool(false)),
+        Truth::Unknown(unknown) => Answer::Unknown(unknown.clone()),
+    })
 }
 
 /// `show`: text as it is, the rest as the language writes it.

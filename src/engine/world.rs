@@ -31,11 +31,27 @@ pub trait Vouch: Send + Sync {
     fn ask(&self, request: Request, trust: Trust) -> BoxFuture<'static, (Answer, Confinement)>;
 }
 
+/// That an action was announced, and that its announcement is on disk. Only `engine::emit` makes one.
+#[derive(Debug)]
+pub struct Announced(());
+
+impl Announced {
+    pub(in crate::engine) fn written_down() -> Self {
+        Self(())
+    }
+}
+
 /// Changes the world.
 pub trait Act: Send + Sync {
     /// Carries an action out. When `cancel` fires (a deadline, an interrupt, a stop condition), what was started is
     /// ended, wholly, before this returns.
-    fn act(&self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> BoxFuture<'static, Outcome>;
+    fn act(
+        &self,
+        announced: Announced,
+        request: Request,
+        output: Arc<dyn Output>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, Outcome>;
 }
 
 /// Takes what an action prints while it runs. Bytes as they come: any, of any size.

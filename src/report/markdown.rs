@@ -90,7 +90,7 @@ impl<W: Write + Send> Markdown<W> {
     fn finish(&mut self, event: &Event) {
         let mut head = format!("## {}\n\n", escaped(&self.title));
         match &event.body {
-            Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, partial, elapsed } => {
+            Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, undone, partial, elapsed } => {
                 let word = if *verdict == Verdict::Go { "✅ **GO**" } else { "❌ **NO-GO**" };
                 head.push_str(&format!(
                     "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown; {}\n\n",
@@ -101,6 +101,10 @@ impl<W: Write + Send> Markdown<W> {
                     for told in list {
                         head.push_str(&format!("- {mark} {}\n", escaped(told)));
                     }
+                }
+                for undone in undone {
+                    let what = if undone.ok { "undone" } else { "not undone" };
+                    head.push_str(&format!("- ◀ {what}: {}\n", code(&undone.step)));
                 }
                 head.extend(partial.iter().map(|partial| format!("- partial: {}\n", escaped(partial))));
             }
@@ -165,6 +169,28 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
             Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
             Body::ExpectEnded(result) => self.expect(&event.place, result),
+            Body::Resumed(resumed) => {
+                let cut_off = escaped(&resumed.cut_off.to_string());
+                self.steps.push_str(&format!("\n### Resumed by {}\n\n- cut off at {cut_off}\n", escaped(&resumed.by)));
+                if let Some(doubt) = &resumed.doubt {
+                    let what = if doubt.done { "counts as done" } else { "is done again" };
+                    self.steps.push_str(&format!("- {} {what}: {}\n", code(&doubt.action), escaped(&doubt.because)));
+                }
+                self.steps.push_str(&format!("- {} expects were asked again, and hold\n\n", resumed.asked_again));
+            }
+            Body::RollbackStarted { reason, .. } => {
+                self.steps.push_str(&format!("\n### Rolling back\n\n{}\n\n", escaped(reason)));
+            }
+            Body::UndoStarted { title, .. } => {
+                let name = event.place.step.as_deref().unwrap_or_default();
+                self.steps.push_str(&format!("- ◀ undoing {}: {}\n", code(name), escaped(title)));
+            }
+            Body::UndoEnded(undone) => {
+                if let Some(reason) = &undone.reason {
+                    let mark = if undone.ok { "⚠️" } else { "❌" };
+                    self.steps.push_str(&format!("- {mark} {}\n", escaped(reason)));
+                }
+            }
             Body::Verdict { .. } | Body::Summary { .. } => self.finish(event),
             _ => {}
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::engine::event::{
-    Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Seconds, Sink, State, StepOutcome,
-    Verdict,
+    Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Resumed, Seconds, Sink, State,
+    StepOutcome, Verdict,
 };
 use crate::engine::world::Stream;
 
@@ -128,6 +128,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             match place.part {
                 Some(Part::Finally) => self.line(&self.paint.dim("  finally")),
                 Some(Part::OnFailure) if self.mode == Mode::DryRun => self.line(&self.paint.dim("  on-failure")),
+                Some(Part::Rollback) if self.mode == Mode::DryRun => self.line(&self.paint.dim("  rollback")),
                 _ => {}
             }
         }
@@ -141,7 +142,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 
     fn started(&mut self, event: &Event) {
-        let Body::RunStarted { mode, runbook, owner, params, partial, hash, .. } = &event.body else { return };
+        let Body::RunStarted { mode, run, runbook, owner, params, partial, hash, .. } = &event.body else { return };
         self.mode = *mode;
         let what = match mode {
             Mode::Exec => "",
@@ -155,6 +156,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         }
         facts.extend(owner.iter().map(|owner| format!("owner {}", safe(owner))));
         facts.extend(partial.iter().map(|partial| format!("partial: {partial}")));
+        facts.extend(run.iter().map(|run| format!("run {run}")));
         self.line(&self.paint.dim(&facts.join(" · ")));
         for param in params {
             let origin = if param.origin == "default" { String::new() } else { format!("  ({})", safe(&param.origin)) };
@@ -281,7 +283,8 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 
     fn verdict(&mut self, event: &Event) {
-        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, partial, elapsed } = &event.body
+        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, undone, partial, elapsed } =
+            &event.body
         else {
             return;
         };
@@ -314,8 +317,43 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         for told in recovered {
             self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(told)));
         }
+        for undone in undone {
+            let (mark, what) = match (undone.ok, &undone.reason) {
+                (true, None) => (self.paint.good("◀"), "undone"),
+                (true, Some(_)) => (self.paint.doubtful("◀"), "undone late"),
+                (false, _) => (self.paint.bad("◀"), "not undone"),
+            };
+            self.end(&format!("  {mark} {what} {}  {}", undone.step, self.paint.dim(&time(undone.elapsed))));
+        }
         for warning in warnings {
             self.end(&format!("  {} warning {}", self.paint.doubtful("!"), safe(warning)));
+        }
+    }
+
+    fn resumed(&mut self, resumed: &Resumed) {
+        self.last_part = None;
+        self.line("");
+        let during = resumed.during.as_ref().map(|step| format!(" in step {step}")).unwrap_or_default();
+        let text = format!("⏵ resumed by {} on {}", safe(&resumed.by), safe(&resumed.host));
+        self.line(&self.paint.doubtful(&text));
+        let mut told = vec![format!("was cut off{during} at {}", wall(resumed.cut_off))];
+        if let Some(doubt) = &resumed.doubt {
+            let what = if doubt.done { "counts as done" } else { "is done again" };
+            told.push(format!("in doubt: {}", safe(&doubt.action)));
+            told.push(format!("{what}: {}", safe(&doubt.because)));
+        }
+        match resumed.asked_again {
+            0 => {}
+            1 => told.push("1 expect of what was done was asked again, and holds".to_owned()),
+            many => told.push(format!("{many} expects of what was done were asked again, and hold")),
+        }
+        told.extend(resumed.redo.iter().map(|step| format!("again from its top: step {step}")));
+        told.extend(
+            resumed.changed.iter().map(|hash| format!("with a changed runbook: {}", &hash[..hash.len().min(12)])),
+        );
+        told.extend(resumed.torn.map(|bytes| format!("the record's last line was torn: {bytes} bytes were left out")));
+        for told in told {
+            self.line(&self.paint.dim(&format!("      {told}")));
         }
     }
 
@@ -364,8 +402,12 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
 
 /// The time of day of an event, as the wall shows it.
 fn clock(event: &Event) -> String {
-    let time = event.time.to_zoned(jiff::tz::TimeZone::system());
-    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    event.time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
+/// Day and time, as this host's calendar and wall show them.
+pub fn wall(time: jiff::Timestamp) -> String {
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// `1.2s`, `35ms`, `2m05s`: short, for people.
@@ -433,11 +475,11 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                     _ => {}
                 }
             }
-            Body::Bound { name, value } if self.settings.verbose => {
+            Body::Bound { name, value, .. } if self.settings.verbose => {
                 self.belongs(place);
                 self.line(&self.paint.dim(&format!("  {name} = {}", safe(value))));
             }
-            Body::Condition { text, value } if self.settings.verbose || value.starts_with("unknown") => {
+            Body::Condition { text, value, .. } if self.settings.verbose || value.starts_with("unknown") => {
                 self.belongs(place);
                 self.line(&self.paint.dim(&format!("  {} is {}", safe(text), safe(value))));
             }
@@ -470,6 +512,8 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 let bar = if *stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
                 self.line(&format!("    {bar} {}", self.paint.dim(&safe(text))));
             }
+            // It was told where the run was resumed.
+            Body::ActionEnded { assumed: Some(_), .. } => {}
             Body::ActionEnded { error, elapsed, .. } => match error {
                 Some(error) => {
                     let text = format!("    ✗ {}  {}", safe(error), time(*elapsed));
@@ -537,7 +581,47 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             Body::Verdict { .. } => self.verdict(event),
             Body::Summary { .. } => self.summary(event),
-            Body::Bound { .. } | Body::Condition { .. } => {}
+            Body::Resumed(resumed) => self.resumed(resumed),
+            Body::RollbackStarted { reason, steps, stays, stops_at } => {
+                self.last_part = None;
+                self.line("");
+                let text = format!("◀ rolling back: {}", safe(reason));
+                self.line(&self.paint.doubtful(&text));
+                let told = [
+                    ("undone, in this order", steps.join(", ")),
+                    ("stays, without a rollback", stays.join(", ")),
+                    ("no way back from", stops_at.clone().unwrap_or_default()),
+                ];
+                for (what, steps) in told.iter().filter(|(_, steps)| !steps.is_empty()) {
+                    self.line(&self.paint.dim(&format!("      {what}: {steps}")));
+                }
+                if steps.is_empty() {
+                    self.line(&self.paint.dim("      nothing that has begun can be undone"));
+                }
+            }
+            Body::UndoStarted { title, within } => {
+                self.last_part = place.part;
+                let name = place.step.as_deref().unwrap_or_default();
+                let within = within.map(|within| format!("  within {}", time(within))).unwrap_or_default();
+                self.line("");
+                let title = if title == name { String::new() } else { format!("  {}", safe(title)) };
+                let mark = self.paint.doubtful("◀");
+                self.line(&format!("{mark} {}{title}{}", self.paint.bold(name), self.paint.dim(&within)));
+            }
+            Body::UndoEnded(undone) => {
+                let name = place.step.as_deref().unwrap_or_default();
+                match &undone.reason {
+                    Some(reason) if undone.ok => {
+                        self.line(&self.paint.doubtful(&format!("! {name} was undone, but {}", safe(reason))))
+                    }
+                    Some(_) => {
+                        let text = format!("✗ {name} could not be undone  {}", time(undone.elapsed));
+                        self.line(&self.paint.bad(&text));
+                    }
+                    None => {}
+                }
+            }
+            Body::Bound { .. } | Body::Condition { .. } | Body::Baseline { .. } | Body::GroupEnded { .. } => {}
         }
     }
 }

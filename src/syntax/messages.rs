@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, FileId, Span, did_you_mean};
 use super::parser::Rule;
 
 const STATEMENTS: &[&str] =
-    &["run", "let", "secret", "show", "expect", "for", "if", "on-failure", "finally", "stop", "retry"];
+    &["run", "let", "secret", "show", "expect", "for", "if", "on-failure", "finally", "rollback", "stop", "retry"];
 
 const ITEMS: &[&str] = &["runbook", "use", "param", "secret", "let", "profile", "step", "stop", "check", "action"];
 
@@ -68,7 +68,9 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::stop_stmt | Rule::stop_block => "`stop`",
         Rule::retry => "`retry`",
         Rule::unbuilt_stmt | Rule::unbuilt_stmt_word | Rule::unbuilt_item | Rule::unbuilt_item_word => return None,
-        Rule::unbuilt_flag => return None,
+        Rule::rollback | Rule::rollback_stmt => "`rollback`",
+        Rule::lasting => "`lasting`",
+        Rule::no_return => "`point-of-no-return`",
         Rule::header => "`runbook`",
         Rule::settings => "a block of entries in `{ }`",
         Rule::setting => "an entry `name = value`",

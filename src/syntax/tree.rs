@@ -107,6 +107,8 @@ pub struct Step {
     /// `if needed`: its actions are left out while all its expects hold already.
     pub if_needed: Option<Span>,
     pub idempotent: Option<Span>,
+    /// `point-of-no-return`: rollback stops here.
+    pub no_return: Option<Span>,
     pub when: Option<Expr>,
     pub body: Block,
 }
@@ -230,8 +232,15 @@ pub enum StmtKind {
         times: Expr,
         after: Option<Expr>,
     },
+    /// `rollback`, in a handler: the run is undone.
+    RollBack,
     OnFailure(Block),
     Finally(Block),
+    /// `rollback within 5m { … }`: how a step is undone, and how long that may take.
+    Rollback {
+        within: Option<Expr>,
+        body: Block,
+    },
     /// A text that could not be read; the parser has said why.
     Bad,
 }
@@ -280,6 +289,8 @@ pub struct Expect {
     pub within: Option<Expr>,
     pub hold: Option<Expr>,
     pub every: Option<Expr>,
+    /// A resumed run asks it again, whatever was done since.
+    pub lasting: bool,
     pub otherwise: Option<Otherwise>,
     /// The lines of the block form; each holds an [`ExprKind::Subject`] at its start.
     pub fields: Option<Vec<Expr>>,

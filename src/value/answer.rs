@@ -40,6 +40,8 @@ pub enum UnknownCause {
     NotTrusted,
     /// What was answered can't be read: not UTF-8, over the limit, not what was asked for.
     Unreadable,
+    /// It was known before the run was cut off, and is not in its record: a secret.
+    NotRecorded,
     /// It can't be computed: a division by zero, a text that is no number.
     Invalid,
 }

@@ -177,6 +177,8 @@ fn covered(request: &Request) -> Answer {
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
         .collect();
     let deep = pattern.contains("**");
+    let searched = Path::new(pattern).strip_prefix(&fixed).unwrap_or(Path::new(pattern));
+    let hidden = searched.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."));
     let depth = Path::new(pattern).components().count();
     let mut found = Vec::new();
     let mut open = vec![fixed.clone()];
@@ -193,6 +195,10 @@ fn covered(request: &Request) -> Answer {
         };
         for entry in entries.flatten() {
             let path = entry.path();
+            // As in a shell: what begins with a dot is meant only where a pattern says so.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") && !hidden {
+                continue;
+            }
             if matcher.is_match(&path) {
                 found.push(path.clone());
             }

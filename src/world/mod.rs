@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::program::Native;
-use crate::engine::world::{Act, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
+use crate::engine::world::{Act, Announced, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
 use crate::value::{Answer, UnknownCause};
 
 /// Every native that asks or changes the world, by its full name. A test holds it against the stdlib's declarations.
@@ -155,7 +155,13 @@ impl Hands {
 }
 
 impl Act for Hands {
-    fn act(&self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> BoxFuture<'static, Outcome> {
+    fn act(
+        &self,
+        _announced: Announced,
+        request: Request,
+        output: Arc<dyn Output>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, Outcome> {
         match &*request.native.name.clone() {
             "shell.run" | "shell.exec" => shell::act(request, output, cancel).boxed(),
             "http.post" | "http.put" | "http.patch" | "http.delete" => self.backends.http.act(request, cancel).boxed(),

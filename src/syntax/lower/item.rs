@@ -122,6 +122,7 @@ impl Lowering<'_> {
             title: None,
             if_needed: None,
             idempotent: None,
+            no_return: None,
             when: None,
             body: Block::default(),
         };
@@ -132,7 +133,7 @@ impl Lowering<'_> {
                 Rule::if_needed => step.if_needed = Some(at),
                 Rule::idempotent => step.idempotent = Some(at),
                 Rule::when => step.when = Some(self.modifier(part, at)),
-                Rule::unbuilt_flag => self.unbuilt(at, part.as_str()),
+                Rule::no_return => step.no_return = Some(at),
                 Rule::block => step.body = self.block(part),
                 _ => step.title = Some(self.string(part)),
             }

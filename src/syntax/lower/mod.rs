@@ -51,13 +51,11 @@ impl<'t> Lowering<'t> {
             "accept-risk" => "accepted risks",
             "confirm" => "`confirm`, which asks a person to answer for something,",
             "checklist" => "checklists",
-            "rollback" => "`rollback` blocks, which undo a step,",
             "watch" => "`watch`, which keeps asking after a change,",
             "alert" => "`alert`",
             "sample" => "`sample`",
             "parallel" => "steps beside each other",
             "tolerate" => "`tolerate`",
-            "lasting" => "`lasting` expects",
             _ => "this part of the language",
         };
         let message = format!("{what} can't be carried out by this version of runbook");

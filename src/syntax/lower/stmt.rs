@@ -45,6 +45,15 @@ impl Lowering<'_> {
             Rule::if_stmt => self.if_stmt(pair),
             Rule::on_failure => StmtKind::OnFailure(self.only_block(pair)),
             Rule::finally => StmtKind::Finally(self.only_block(pair)),
+            Rule::rollback => {
+                let within = pair.clone().into_inner().find(|part| part.as_rule() == Rule::within);
+                let within = within.map(|within| {
+                    let at = self.span(&within);
+                    self.modifier(within, at)
+                });
+                StmtKind::Rollback { within, body: self.only_block(pair) }
+            }
+            Rule::rollback_stmt => StmtKind::RollBack,
             Rule::stop_stmt => {
                 let why = pair.into_inner().next();
                 StmtKind::Stop(why.map(|pair| self.string(pair)))
@@ -147,6 +156,7 @@ impl Lowering<'_> {
             within: None,
             hold: None,
             every: None,
+            lasting: false,
             otherwise: None,
             fields: None,
             span,
@@ -159,6 +169,7 @@ impl Lowering<'_> {
                 Rule::within => expect.within = Some(self.modifier(part, at)),
                 Rule::hold => expect.hold = Some(self.modifier(part, at)),
                 Rule::every => expect.every = Some(self.modifier(part, at)),
+                Rule::lasting => expect.lasting = true,
                 Rule::otherwise => {
                     let mut otherwise =
                         Otherwise { warn: false, message: StringLit { parts: Vec::new(), span: at }, span: at };

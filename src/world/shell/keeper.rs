@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, Write};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
@@ -24,7 +26,22 @@ static STARTED: AtomicBool = AtomicBool::new(false);
 
 static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
     let program = std::env::var_os("RUNBOOK_HELPER").map_or_else(|| "/proc/self/exe".into(), std::path::PathBuf::from);
-    let started = Command::new(program)
+    let mut command = Command::new(program);
+    let holds = HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    if !holds.is_empty() {
+        // SAFETY: only fcntl(2) between fork and exec, on files that this program holds as long as it runs.
+        unsafe {
+            command.pre_exec(move || {
+                for file in &holds {
+                    if libc::fcntl(*file, libc::F_SETFD, 0) < 0 {
+                        return Err(std::io::Error::last_os_error());
+                    }
+                }
+                Ok(())
+            });
+        }
+    }
+    let started = command
         .args([ARGUMENT, tree::RUN.as_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -33,6 +50,19 @@ static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
         .spawn();
     Mutex::new(started.ok())
 });
+
+/// What the keeper holds as long as it lives: the run's locks, which are not free while a command of it may run.
+static HOLDS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+/// The keeper holds this file open, too; said before the first command is started.
+pub fn holds(file: BorrowedFd<'_>) {
+    HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(file.as_raw_fd());
+}
+
+/// It need not be held any more.
+pub fn releases(file: BorrowedFd<'_>) {
+    HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|held| *held != file.as_raw_fd());
+}
 
 /// Has the commands of this run watched over from now on.
 pub(super) fn start() {

@@ -1,0 +1,143 @@
+//! What a part of a step proves, asked ahead of time: before its first action (the baseline), and when a run is gone on
+//! with, to tell whether an action that was cut off was done.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+
+use crate::check::program::{RunTarget, Stmt};
+use crate::value::{Answer, Truth, UnknownCause};
+
+use super::ask::Round;
+use super::core::{Core, Site};
+use super::eval::{Eval, bind_item};
+use super::event::{Before, State};
+use super::group::{self, Expansion, Leaf};
+use super::scope::Scope;
+
+/// How long the proofs may take to answer before the first action: what does not answer by then proves nothing later.
+const BRIEFLY: Duration = Duration::from_secs(1);
+
+/// What each proof of a part is now, told by its id.
+pub async fn baseline(core: &Core, part: &[Stmt], site: &Site) -> Vec<Before> {
+    let round = Round::new();
+    let site = &Site { ahead: true, ..site.clone() };
+    let Ok(proofs) = tokio::time::timeout(BRIEFLY, Proofs::of(core, part, site, &round)).await else {
+        return Vec::new();
+    };
+    let asked = join_all(proofs.into_iter().map(|(_, leaf)| {
+        let round = round.clone();
+        async move {
+            let expect = leaf.id.clone();
+            let told = tokio::time::timeout(BRIEFLY, group::holds_now(core, vec![leaf], &round)).await;
+            Before { expect, state: told.ok().flatten().map_or(State::Unknown, state) }
+        }
+    }));
+    asked.await
+}
+
+fn state(truth: Truth) -> State {
+    match truth {
+        Truth::True => State::Holds,
+        Truth::False => State::Differs,
+        Truth::Unknown(_) => State::Unknown,
+    }
+}
+
+/// Gathers the expects of a part, each with the number of actions that stand before it.
+pub struct Proofs<'c, 'p> {
+    core: &'c Core,
+    round: std::sync::Arc<Round>,
+    actions: usize,
+    found: Vec<(usize, Leaf<'p>)>,
+}
+
+impl<'c, 'p> Proofs<'c, 'p>
+where
+    'c: 'p,
+{
+    pub async fn of(
+        core: &'c Core,
+        part: &'p [Stmt],
+        site: &Site,
+        round: &std::sync::Arc<Round>,
+    ) -> Vec<(usize, Leaf<'p>)> {
+        let mut proofs = Self { core, round: round.clone(), actions: 0, found: Vec::new() };
+        proofs.stmts(part, site.clone()).await;
+        // What stands before the first action is a gate, and proves nothing.
+        proofs.found.retain(|(actions, _)| *actions > 0);
+        proofs.found
+    }
+
+    fn stmts<'a>(&'a mut self, stmts: &'p [Stmt], mut site: Site) -> BoxFuture<'a, ()>
+    where
+        'p: 'a,
+    {
+        Box::pin(async move {
+            for stmt in stmts {
+                let eval = Eval::new(self.core, &site, &self.round);
+                match stmt {
+                    Stmt::Group(members) => {
+                        let leaves = Expansion::of(self.core, members, &site, &self.round).await;
+                        let actions = self.actions;
+                        self.found.extend(leaves.into_iter().map(|leaf| (actions, leaf)));
+                    }
+                    Stmt::Let { var, value, .. } | Stmt::Secret { var, value, .. } => {
+                        if self.core.slots.get(*var).is_none() {
+                            let bound = eval.bound(value).await;
+                            site = site.with(*var, bound);
+                        }
+                    }
+                    Stmt::For(each) => {
+                        if let Ok(items) = eval.items(&each.over).await {
+                            for (key, item) in &items {
+                                let inner = bind_item(&site, &each.vars, key, item, None);
+                                self.stmts(&each.body, inner).await;
+                            }
+                        }
+                    }
+                    Stmt::If(choice) => {
+                        let mut taken = choice.otherwise.as_deref();
+                        for (condition, body) in &choice.branches {
+                            match eval.truth(condition).await {
+                                Truth::False => {}
+                                Truth::True => {
+                                    taken = Some(body);
+                                    break;
+                                }
+                                // Which way it will go can't be told: nothing in it proves anything.
+                                Truth::Unknown(_) => {
+                                    taken = None;
+                                    break;
+                                }
+                            }
+                        }
+                        if let Some(body) = taken {
+                            self.stmts(body, site.clone()).await;
+                        }
+                    }
+                    Stmt::Run(run) => match &run.target {
+                        RunTarget::Native(_) => {
+                            self.actions += 1;
+                            if let Some((_, var)) = &run.bind
+                                && self.core.slots.get(*var).is_none()
+                            {
+                                let unknown = Answer::unknown(UnknownCause::LeftOut, "not answered yet");
+                                site = site.with(*var, unknown.into());
+                            }
+                        }
+                        RunTarget::Defined { action, args, .. } => {
+                            let Some(definition) = self.core.program.actions.get(*action) else { continue };
+                            let mut inner = Site { scope: Scope::default(), ..site.clone() };
+                            for ((_, var, _), arg) in definition.params.iter().zip(args) {
+                                inner = inner.with(*var, eval.bound(arg).await);
+                            }
+                            self.stmts(&definition.body, inner).await;
+                        }
+                    },
+                    Stmt::Show { .. } | Stmt::Stop { .. } | Stmt::Retry { .. } | Stmt::RollBack { .. } => {}
+                }
+            }
+        })
+    }
+}

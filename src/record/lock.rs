@@ -1,0 +1,158 @@
+//! Locks: no two runs with one name at once, on this host.
+//!
+//! A file in the user's own state folder, locked as flock(2) does: the kernel frees it when its holder dies. What its
+//! holder wrote into it tells the others who that is. The file itself stays: to remove it would let two hold "it".
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::plain;
+
+/// Something that is locked as long as this lives, and as long as the commands of the run that holds it.
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+}
+
+impl Held {
+    pub(super) fn new(file: File) -> Self {
+        // The keeper holds it too: it is free only when nothing of the run is left.
+        crate::world::shell::keeper::holds(file.as_fd());
+        Self { file }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        crate::world::shell::keeper::releases(self.file.as_fd());
+        let _ = self.file.unlock();
+    }
+}
+
+/// A lock with a name.
+#[derive(Debug)]
+pub struct Lock {
+    name: String,
+    path: PathBuf,
+}
+
+/// Who holds a lock, as they wrote into it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Holder {
+    pub lock: String,
+    pub by: String,
+    pub host: String,
+    pub pid: u32,
+    pub since: Timestamp,
+    pub runbook: String,
+    pub file: String,
+    #[serde(default)]
+    pub run: Option<String>,
+}
+
+impl Holder {
+    fn is_dead(&self) -> bool {
+        !Path::new("/proc").join(self.pid.to_string()).exists()
+    }
+}
+
+/// How long the commands of a holder that was killed may take to end.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Why a lock was not got.
+#[derive(Debug)]
+pub enum NotHeld {
+    /// Someone has it. `None`: who has only just got it and has not said who they are.
+    By(Option<Box<Holder>>),
+    Failed(String),
+}
+
+impl Lock {
+    /// The lock of this name in the user's own state folder: `$XDG_STATE_HOME/runbook/locks`, else
+    /// `~/.local/state/runbook/locks` (XDG Base Directory Specification).
+    pub fn named(name: &str) -> Result<Self, String> {
+        let folder = match std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+            Some(folder) => folder,
+            None => home().ok_or("there is no home folder to keep locks in")?.join(".local/state"),
+        };
+        let folder = folder.join("runbook/locks");
+        private_folder(&folder).map_err(|error| format!("`{}` can't be made: {}", folder.display(), plain(&error)))?;
+        let readable: String =
+            name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).take(40).collect();
+        let hash = crate::check::library::hex(&Sha256::digest(name.as_bytes()));
+        Ok(Self { name: name.to_owned(), path: folder.join(format!("{readable}-{}", &hash[..12])) })
+    }
+
+    /// Takes it, or says who has it. `wait`: for how long it is waited for.
+    pub fn take(&self, holder: &Holder, wait: Duration) -> Result<Held, NotHeld> {
+        let failed = |what: &str, error: &std::io::Error| {
+            NotHeld::Failed(format!("the lock file `{}` can't be {what}: {}", self.path.display(), plain(error)))
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&self.path).map_err(|error| failed("opened", &error))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(std::fs::TryLockError::WouldBlock) if began.elapsed() < wait => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let holder = holder_of(&mut file);
+                    // Its holder is dead, and its commands are being ended: that takes a moment.
+                    if holder.as_ref().is_some_and(|holder| holder.is_dead()) && began.elapsed() < wait + ENDING {
+                        std::thread::sleep(Duration::from_millis(20));
+                        continue;
+                    }
+                    return Err(NotHeld::By(holder));
+                }
+                Err(std::fs::TryLockError::Error(error)) => return Err(failed("locked", &error)),
+            }
+        }
+        let text = serde_json::to_string(holder).unwrap_or_default() + "\n";
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
+        written.map_err(|error| failed("written", &error))?;
+        Ok(Held::new(file))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+fn holder_of(file: &mut File) -> Option<Box<Holder>> {
+    // Who takes it writes a moment later.
+    for _ in 0..20 {
+        let mut text = String::new();
+        if file.rewind().is_ok()
+            && file.read_to_string(&mut text).is_ok()
+            && let Ok(holder) = serde_json::from_str(&text)
+        {
+            return Some(Box::new(holder));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+fn home() -> Option<PathBuf> {
+    let said = std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    said.or_else(|| {
+        let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).ok().flatten()?;
+        Some(user.dir)
+    })
+}
+
+/// Makes a folder that nobody else can look into, and those above it that are missing.
+pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
