@@ -34,6 +34,11 @@ impl Checker {
                     let message = format!("`{words}` changes something, and here things are only looked at");
                     self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
                 }
+                if &*native.name == "prompt" && !self.reads_secret {
+                    let message = "what a person types is a secret, and here none is read";
+                    let help = "read it once, under a name: `secret otp = prompt(\"One-time code\")`";
+                    self.error(Diagnostic::new(Code::Misplaced, name, message).label("not a secret").help(help));
+                }
                 let (call, secret, probes) = self.call(ctx, &native, args, span, name);
                 if native.effect == Effect::Action {
                     return Checked::bad(span);

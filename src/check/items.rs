@@ -94,7 +94,9 @@ impl Checker {
             for item in &items {
                 let (ItemKind::Let(binding) | ItemKind::Secret(binding)) = &item.kind else { continue };
                 let secret = matches!(item.kind, ItemKind::Secret(_));
+                self.reads_secret = secret;
                 let checked = self.expr(&ctx, &binding.value);
+                self.reads_secret = false;
                 let Some(Member::Global(var)) = self.units[unit].members.get(&binding.name.text).cloned() else {
                     continue;
                 };

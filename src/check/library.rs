@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("file", include_str!("../../stdlib/file.runbook")),
     ("http", include_str!("../../stdlib/http.runbook")),
     ("net", include_str!("../../stdlib/net.runbook")),
+    ("prompt", include_str!("../../stdlib/prompt.runbook")),
     ("secrets", include_str!("../../stdlib/secrets.runbook")),
     ("sh", include_str!("../../stdlib/sh.runbook")),
     ("shell", include_str!("../../stdlib/shell.runbook")),

@@ -90,6 +90,8 @@ pub(super) struct Checker {
     pub used_modules: std::collections::HashSet<(usize, Arc<str>)>,
     /// `let r = run …` out of whose result a secret is captured.
     pub sensitive: std::collections::HashSet<Span>,
+    /// The value of a `secret` is being read.
+    pub reads_secret: bool,
     /// Which definition calls which, for circles: caller, callee, place.
     pub calls: Vec<(Callable, Callable, Span)>,
 }
@@ -129,6 +131,7 @@ impl Checker {
             step_index: HashMap::new(),
             used_modules: std::collections::HashSet::new(),
             sensitive: std::collections::HashSet::new(),
+            reads_secret: false,
             calls: Vec::new(),
         }
     }

@@ -93,7 +93,9 @@ impl Checker {
                     out.push(Stmt::Let { name, var, value: checked.expr, span: stmt.span });
                 }
                 StmtKind::Secret(binding) => {
+                    self.reads_secret = true;
                     let checked = self.expr(ctx, &binding.value);
+                    self.reads_secret = false;
                     let captured = self.captured_from(&checked.expr);
                     let value = self.secret_source(checked);
                     self.sensitive.extend(captured);

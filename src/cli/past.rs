@@ -118,7 +118,7 @@ impl Found {
         Ok(Past::of(std::mem::take(&mut self.record.events)))
     }
 
-    /// The texts that the run was read from: its modules, and the runbook last.
+    /// The texts that the run was read from: the runbook first, then its modules.
     fn kept(&self, past: &Past) -> Result<Vec<Vec<u8>>, ExitCode> {
         let texts = past.sources.iter().map(|file| self.store.source(&self.record.run, &file.hash));
         texts.collect::<Result<_, _>>().map_err(|why| refused(NOT_TOLD, why))
@@ -127,12 +127,11 @@ impl Found {
     /// The program as the run read it.
     fn program(&self, past: &Past, format: Format, global: Global) -> Result<Arc<Program>, ExitCode> {
         let texts = self.kept(past)?;
-        let mut files: Vec<_> = past.sources.iter().zip(texts).collect();
-        let Some((main, bytes)) = files.pop() else {
+        let mut files = past.sources.iter().zip(texts);
+        let Some((main, bytes)) = files.next() else {
             return Err(refused(NOT_TOLD, format!("the record of run {} names no runbook", self.record.run)));
         };
         let modules: HashMap<String, (PathBuf, Vec<u8>)> = files
-            .into_iter()
             .map(|(file, bytes)| {
                 (file.name.clone(), (PathBuf::from(file.path.clone().unwrap_or(file.name.clone())), bytes))
             })
@@ -171,7 +170,7 @@ impl Found {
             );
             return Err(refused(NOT_RUN, why));
         }
-        let Some(main) = past.sources.last() else { return Ok(None) };
+        let Some(main) = past.sources.first() else { return Ok(None) };
         let path = main.path.as_ref().map(PathBuf::from).unwrap_or_default();
         let bytes = std::fs::read(&path).map_err(|error| {
             refused(NOT_RUN, format!("`{}` can't be read: {}", path.display(), crate::check::plain(&error)))
@@ -208,8 +207,7 @@ fn same_so_far(past: &Past, before: &Program, now: &Program) -> Result<(), Strin
         }
     }
     let modules = |program: &Program| -> Vec<String> {
-        let all: Vec<String> = crate::engine::own_sources(program).map(|(_, file)| file.hash).collect();
-        all[..all.len().saturating_sub(1)].to_vec()
+        crate::engine::own_sources(program).skip(1).map(|(_, file)| file.hash).collect()
     };
     if begun.is_some() && modules(before) != modules(now) {
         return Err("a module that steps which have begun may use is not the same any more".to_owned());

@@ -21,7 +21,7 @@ use crate::report::json::Json;
 use crate::report::markdown::Markdown;
 use crate::report::text::{Text, time, wall};
 use crate::syntax::literal;
-use crate::world::{Backends, Eyes, Hands};
+use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
@@ -193,7 +193,7 @@ fn held_by(name: &str, holder: Option<&Holder>, wait: Option<Duration>) -> Strin
 pub(super) fn real() -> Real {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let backends = Backends::default();
-    let eyes = Eyes::new(backends.clone(), clock.clone());
+    let eyes = Eyes::new(backends.clone(), clock.clone(), Asks::Terminal);
     Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock }
 }
 
@@ -271,7 +271,7 @@ impl DryRun {
 /// Walks a program in a world that can only be looked at; whether anything differs or is unknown.
 pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust, sinks: Vec<Box<dyn Sink>>) -> (bool,) {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
-    let eyes = Eyes::new(Backends::default(), clock.clone());
+    let eyes = Eyes::new(Backends::default(), clock.clone(), Asks::Nobody);
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
     let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
     (sum.count_of(State::Differs) + sum.count_of(State::Unknown) > 0,)

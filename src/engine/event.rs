@@ -77,7 +77,7 @@ pub enum Body {
         runbook: String,
         /// SHA-256 of the runbook and its modules.
         hash: String,
-        /// The files that it was read from: the modules, and the runbook last.
+        /// The files that it was read from: the runbook first, then its modules.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         sources: Vec<SourceFile>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -152,7 +152,6 @@ pub async fn preflight(
             return Err(Refused::NothingToDecide { step: step.clone(), why });
         }
     }
-    let doubt = doubt.map(|(_, doubt)| doubt).transpose()?;
     let redo: Vec<String> = decisions.redo.iter().filter(|step| in_doubt.as_ref() != Some(step)).cloned().collect();
     for step in &redo {
         if past.steps.get(step).is_none_or(|past| past.attempt == 0) {
@@ -160,6 +159,7 @@ pub async fn preflight(
             return Err(Refused::NothingToDecide { step: step.clone(), why });
         }
     }
+    let doubt = doubt.map(|(_, doubt)| doubt).transpose()?;
     // A run that was ending already proves nothing more: what is left is its end.
     let asked_again = match past.ending.is_some() || past.undoing {
         true => 0,
@@ -275,7 +275,13 @@ impl<'c> Exec<'c> {
         } else if course.step.idempotent {
             Ok(doubt(false, "its step is marked idempotent: it is safe to do again".to_owned()))
         } else {
-            match self.proof_of(course, &pending, site).await {
+            let proof = match (self.proof_of(course, &pending, site).await, &run.bind) {
+                (Ok(because), Some((name, _))) => {
+                    Err(format!("it was done ({because}), but what it answered, `{name}`, was lost with the run"))
+                }
+                (proof, _) => proof,
+            };
+            match proof {
                 Ok(because) => Ok(doubt(true, because)),
                 Err(why) => Err(Refused::InDoubt {
                     step: step.clone(),

@@ -65,7 +65,7 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, ide
     );
 }
 
-/// The files that a program was read from, less the standard library's: the modules, and the runbook last.
+/// The files that a program was read from, less the standard library's: the runbook first, then its modules.
 pub fn own_sources(program: &Program) -> impl Iterator<Item = (&Source, SourceFile)> {
     program.sources.iter().skip(library::FILES.len()).map(|(_, source)| {
         let path = source.path.as_deref().map(|path| std::path::absolute(path).unwrap_or(path.to_owned()));

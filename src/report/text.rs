@@ -44,6 +44,8 @@ pub struct Text<P, R> {
     /// The expects that are asked until they hold, by id, with what was last told of them.
     waiting: IndexMap<String, String>,
     fold: Fold,
+    /// An action is being carried out.
+    acting: bool,
 }
 
 impl<P: Write + Send, R: Write + Send> Text<P, R> {
@@ -60,6 +62,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             probes: Vec::new(),
             waiting: IndexMap::new(),
             fold: Fold::default(),
+            acting: false,
         }
     }
 
@@ -330,6 +333,13 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         }
     }
 
+    fn action(&mut self, action: &str) {
+        for (at, line) in action.lines().enumerate() {
+            let mark = if at == 0 { "$" } else { " " };
+            self.line(&format!("  {} {}", self.paint.action(mark), safe(line)));
+        }
+    }
+
     fn resumed(&mut self, resumed: &Resumed) {
         self.last_part = None;
         self.line("");
@@ -429,6 +439,10 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
     fn take(&mut self, event: &Published) {
         let event = event.get();
         let place = &event.place;
+        let acting = self.acting;
+        if matches!(event.body, Body::ActionEnded { .. }) {
+            self.acting = false;
+        }
         if !self.settings.verbose {
             let mut kept = None;
             let mut fold = std::mem::take(&mut self.fold);
@@ -500,11 +514,9 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.probes.push(format!("{}{held}  {}", safe(call), time(*elapsed)));
             }
             Body::ActionStarted { action, limit, .. } => {
+                self.acting = true;
                 self.belongs(place);
-                for (at, line) in action.lines().enumerate() {
-                    let mark = if at == 0 { "$" } else { " " };
-                    self.line(&format!("  {} {}", self.paint.action(mark), safe(line)));
-                }
+                self.action(action);
                 let limit = limit.map(|limit| format!(", for at most {}", time(limit))).unwrap_or_default();
                 self.live(&format!("  … since {}{limit}", clock(event)));
             }
@@ -514,6 +526,12 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             // It was told where the run was resumed.
             Body::ActionEnded { assumed: Some(_), .. } => {}
+            // It was not even started.
+            Body::ActionEnded { action, error: Some(error), .. } if !acting => {
+                self.belongs(place);
+                self.action(action);
+                self.line(&self.paint.bad(&format!("    ✗ {}", safe(error))));
+            }
             Body::ActionEnded { error, elapsed, .. } => match error {
                 Some(error) => {
                     let text = format!("    ✗ {}  {}", safe(error), time(*elapsed));

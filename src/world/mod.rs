@@ -10,6 +10,7 @@ pub mod env;
 pub mod file;
 pub mod http;
 pub mod net;
+mod prompt;
 pub mod shell;
 pub mod time;
 
@@ -68,6 +69,7 @@ pub const NATIVES: &[&str] = &[
     "net.port",
     "net.resolve",
     "net.certificate",
+    "prompt",
     "sh",
     "shell.run",
     "shell.exec",
@@ -86,11 +88,21 @@ pub struct Backends {
 pub struct Eyes {
     backends: Backends,
     clock: Arc<dyn Clock>,
+    asks: Asks,
+}
+
+/// Who may be asked for what only a person knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// Who sits at the terminal.
+    Terminal,
+    /// In a dry run.
+    Nobody,
 }
 
 impl Eyes {
-    pub fn new(backends: Backends, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { backends, clock })
+    pub fn new(backends: Backends, clock: Arc<dyn Clock>, asks: Asks) -> Arc<Self> {
+        Arc::new(Self { backends, clock, asks })
     }
 }
 
@@ -101,6 +113,8 @@ impl Look for Eyes {
 
     fn look(&self, request: Request) -> BoxFuture<'static, Answer> {
         match &*request.native.name.clone() {
+            "prompt" if self.asks == Asks::Nobody => left_out().boxed(),
+            "prompt" => prompt::ask(request).boxed(),
             "env" => env::variable(&request).boxed(),
             "file" => file::look(request).boxed(),
             "file.glob" => file::glob(request).boxed(),
@@ -179,6 +193,10 @@ impl Act for Hands {
 fn none(name: &str) -> impl Future<Output = Answer> + Send + 'static {
     let reason = format!("this program can't ask `{name}`");
     async move { Answer::unknown(UnknownCause::Invalid, reason) }
+}
+
+async fn left_out() -> Answer {
+    Answer::unknown(UnknownCause::LeftOut, "typed by a person when it is run; a dry run asks nobody")
 }
 
 async fn not_trusted(why: &str) -> (Answer, Confinement) {

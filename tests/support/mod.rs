@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod engine;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -90,6 +92,13 @@ pub fn told(output: Output) -> Told {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
     Told { status: output.status.code().unwrap_or(-1), text, stdout }
+}
+
+/// A program of the examples, built with the tests.
+pub fn example(name: &str) -> PathBuf {
+    let program = PathBuf::from(BINARY).parent().expect("a folder").join("examples").join(name);
+    assert!(program.exists(), "{} is built with the tests", program.display());
+    program
 }
 
 /// What a server does with a connection, given the request's head and body.
