@@ -138,6 +138,8 @@ impl Found {
             .collect();
         let path = main.path.as_ref().map(|_| PathBuf::from(&main.name));
         let kept = Some(Kept { root: PathBuf::from(&past.root), modules });
+        // What the checker warns of was told when the run began.
+        let global = Global { quiet: true, ..global };
         program(Input { name: main.name.clone(), path, bytes, kept }, &settings(past), format, global)
     }
 
@@ -457,7 +459,7 @@ impl Runs {
         let mut out = std::io::stdout().lock();
         let _ = match self.format {
             Format::Json => {
-                let text = serde_json::to_string_pretty(&runs).unwrap_or_default();
+                let text = serde_json::to_string(&runs).unwrap_or_default();
                 writeln!(out, "{}", crate::report::safe::safe_json(text))
             }
             _ => out.write_all(table(&runs, global).as_bytes()),

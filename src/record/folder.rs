@@ -352,14 +352,17 @@ fn seal(folder: PathBuf) -> impl FnMut(u64, &str) -> std::io::Result<()> + Send 
     }
 }
 
-/// A name that sorts by time.
+/// A name that sorts by time: to the second as people read it, then two letters for the millisecond, two by chance.
 fn new_id() -> String {
+    // In the order of their bytes; without those that are taken for one another.
+    const LETTERS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
     let now = Timestamp::now();
     let mut hash = Sha256::new();
     hash.update(now.as_nanosecond().to_le_bytes());
     hash.update(std::process::id().to_le_bytes());
-    let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let suffix: String =
-        hash.finalize().iter().take(4).map(|byte| char::from(letters[usize::from(*byte) % 32])).collect();
+    let chance = hash.finalize();
+    let millisecond = usize::try_from(now.subsec_millisecond()).unwrap_or(0);
+    let letters = [millisecond / 32, millisecond % 32, usize::from(chance[0]) % 32, usize::from(chance[1]) % 32];
+    let suffix: String = letters.iter().map(|at| char::from(LETTERS[at % 32])).collect();
     format!("{}-{suffix}", now.strftime("%Y%m%d-%H%M%S"))
 }
