@@ -113,12 +113,17 @@ const DENIED_OLD: &[libc::c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const DENIED_OLD: &[libc::c_long] = &[];
 
+/// How the private folders of a run's probes begin, so that its keeper finds those that were left.
+pub fn private_prefix(run: &str) -> String {
+    format!("runbook-probe-{run}-")
+}
+
 impl Sandbox {
     /// Prepares one; says what the kernel lacks where it can't.
     pub fn new() -> Result<Self, String> {
         let lacking = |what: &str| format!("this kernel can't confine it ({what})");
         let private = tempfile::Builder::new()
-            .prefix("runbook-probe-")
+            .prefix(&private_prefix(&super::tree::RUN))
             .tempdir()
             .map_err(|_| "no private folder could be made for it".to_owned())?;
         let landlock = || -> Result<OwnedFd, Box<dyn std::error::Error>> {
