@@ -64,6 +64,7 @@ fn a_healthy_world_is_a_go() {
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains("steps: 6 passed"), "{}", told.text);
     assert!(!told.text.contains(PASSWORD) && !told.text.contains("jwt-0"), "{}", told.text);
+    told.is_reported_by(story.command(&["report", "last"]));
 }
 
 #[test]

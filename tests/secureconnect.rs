@@ -64,15 +64,29 @@ impl World {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/secureconnect").join(runbook);
         let params = self.dir().join("params.toml");
         let story = Story::new("");
+        let state = self.folder.path().join("state");
+        let exec = command == "exec";
         let mut command = story.command(&[command]);
         command.arg(path).arg("--params").arg(params).args(more).envs(env.iter().copied());
-        let told = told(command.output().expect("it runs"));
+        let told = told(command.env("RUNBOOK_STATE", &state).output().expect("it runs"));
+        let mut recorded = String::new();
+        if exec {
+            let format = if more.contains(&"json") { "json" } else { "text" };
+            let mut report = story.command(&["report", "last", "--format", format]);
+            report.env("RUNBOOK_STATE", &state);
+            told.is_reported_by(report);
+            let runs = std::fs::read_dir(state.join("runs")).expect("runs").flatten();
+            recorded
+                .extend(runs.map(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).expect("a journal")));
+        }
         for name in ["jwt_secret.txt", "redis_password.txt", "db_password.txt"] {
             let secret = std::fs::read_to_string(self.dir().join("secrets").join(name)).unwrap_or_default();
-            let shown = told.text.lines().find(|line| !secret.is_empty() && line.contains(&secret));
+            let mut lines = told.text.lines().chain(recorded.lines());
+            let shown = lines.find(|line| !secret.is_empty() && line.contains(&secret));
             assert!(shown.is_none(), "{name} is shown: {shown:?}");
         }
         assert!(!told.text.contains("correct-horse"), "a secret is shown: {}", told.text);
+        assert!(!recorded.contains("correct-horse"), "a secret is recorded");
         told
     }
 

@@ -22,6 +22,26 @@ fn the_demo_recovers_and_goes() {
 }
 
 #[test]
+fn the_quickstart_is_reported_as_it_was_shown() {
+    let story = Story::new(include_str!("../runbooks/quickstart.runbook"));
+    std::fs::create_dir(story.path("secrets")).expect("a folder");
+    story.write("secrets/token.txt", "demo-token-5f2c9a71\n");
+    std::fs::set_permissions(story.path("secrets/token.txt"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("a mode");
+    let mut serving =
+        story.command(&["demo", "--serve"]).stdout(std::process::Stdio::piped()).spawn().expect("it serves");
+    let mut line = String::new();
+    let out = serving.stdout.take().expect("its output");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("its address");
+    let base = line.split_whitespace().nth(1).expect("an address");
+    let told = story.run(&["exec", "plan.runbook", "--set", &format!("base={base}")]);
+    serving.kill().expect("killed");
+    serving.wait().expect("ended");
+    assert_eq!(told.status, 0, "{}", told.text);
+    told.is_reported_by(story.command(&["report", "last"]));
+}
+
+#[test]
 fn the_demo_shows_the_dry_run_before_and_after() {
     let told = Story::new("").run(&["demo", "--dry-run"]);
     let (before, after) = told.text.split_once("carried out").expect("both");

@@ -88,6 +88,16 @@ impl Story {
     }
 }
 
+impl Told {
+    /// The report of the run, made from its record, is what was shown live, byte for byte.
+    #[track_caller]
+    pub fn is_reported_by(&self, mut report: Command) {
+        let report = told(report.output().expect("it runs"));
+        let progress = &self.text[self.stdout.len()..];
+        assert_eq!(report.stdout, format!("{progress}{}", self.stdout));
+    }
+}
+
 pub fn told(output: Output) -> Told {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
