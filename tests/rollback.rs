@@ -94,6 +94,9 @@ fn a_point_of_no_return_is_not_gone_behind() {
     let story = Story::new(&plan("  on-stop = rollback", third, FAILS));
     exec(&story, &[], 1, &["no way back from: three", "there is no way back from step three", "undone later"]);
     assert_eq!(log(&story), "one\ntwo\nthree\nlater\nundo-later\n");
+    let told = story.run(&["rollback", "last"]);
+    assert_eq!(told.status, 2, "{}", told.text);
+    assert!(told.text.contains("no way back from step three"), "{}", told.text);
     let told = story.run(&["check", "plan.runbook"]);
     assert!(told.text.contains("RB0601") && told.text.contains("if four or five fails"), "{}", told.text);
 }

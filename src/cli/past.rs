@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::check::program::{Program, Settings};
+use crate::check::program::{Program, Settings, Step};
 use crate::check::{Input, Kept};
 use crate::engine::event::{Body, Published, Sink, Verdict};
 use crate::engine::resume::{Decisions, Footing, Refused, preflight};
-use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on, roll_back};
+use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, WayBack, go_on, roll_back};
 use crate::record::{Begun, Folder, Record, RunState, Store, Summary, host, user};
 use crate::report::json::Json;
 use crate::report::markdown::Markdown;
@@ -399,15 +399,17 @@ impl Rollback {
         let past = found.past()?;
         let run = found.record.run.clone();
         let program = found.program(&past, self.format, global)?;
-        let left = |step: &&crate::check::program::Step| {
-            step.rollback.is_some()
-                && past
-                    .steps
-                    .get(&*step.name)
-                    .is_some_and(|past| past.acted && !past.undone.as_ref().is_some_and(|undone| undone.ok))
-        };
-        if !program.steps.iter().any(|step| left(&step)) {
-            let why = format!("nothing that run {run} has begun is left to undo; nothing was done");
+        let recorded = |step: &Step| past.steps.get(&*step.name);
+        let way = WayBack::of(&program, |step| recorded(step).is_some_and(|past| past.acted));
+        let undone =
+            |step: &Step| recorded(step).is_some_and(|past| past.undone.as_ref().is_some_and(|undone| undone.ok));
+        if way.undo.iter().all(|(step, _)| undone(step)) {
+            let why = match way.stops_at {
+                Some(step) => {
+                    format!("there is no way back from step {step}, which run {run} has begun; nothing was done")
+                }
+                None => format!("nothing that run {run} has begun is left to undo; nothing was done"),
+            };
             return Err(refused(NOT_RUN, why));
         }
         let runtime = runtime()?;
@@ -489,7 +491,7 @@ fn table(runs: &[Summary], global: Global) -> String {
             };
             let who = run.by.clone().unwrap_or_default();
             let took = time(run.elapsed().into());
-            let stopped = short(run.stopped.as_deref().unwrap_or_default(), 60);
+            let stopped = short(run.stopped.as_deref().unwrap_or_default(), 100);
             [run.run.clone(), started, short(&run.runbook, 40), safe(&who), verdict.to_owned(), took, stopped]
         })
         .collect();
@@ -498,9 +500,17 @@ fn table(runs: &[Summary], global: Global) -> String {
         cells.max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..7).map(width).collect();
+    // On a terminal a run is a line.
+    let most = std::io::stdout()
+        .is_terminal()
+        .then(|| global.text(true).width.saturating_sub(widths[..6].iter().sum::<usize>() + 2 * 6).max(10));
     let line = |row: &[String; 7], head: bool| {
         let mut text = String::new();
         for (column, cell) in row.iter().enumerate() {
+            let cell = &match (column, most) {
+                (6, Some(most)) => short(cell, most.saturating_sub(1)),
+                _ => cell.clone(),
+            };
             let pad = " ".repeat(widths[column] - unicode_width::UnicodeWidthStr::width(cell.as_str()));
             let painted = match (head, column, cell.as_str()) {
                 (true, ..) => paint.dim(cell),

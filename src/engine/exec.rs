@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::program::{OnStop, Program, Step};
+use crate::check::program::{OnStop, Program, Rollback, Step};
 use crate::value::display;
 
 use super::cancel::{Cancel, Cause, Flag};
@@ -183,6 +183,8 @@ struct Outcomes {
     reasons: Vec<String>,
     recovered: Vec<String>,
     undone: Vec<Undone>,
+    /// Undoing came to a point of no return.
+    stopped_short: bool,
 }
 
 pub(super) struct Exec<'c> {
@@ -369,19 +371,7 @@ impl<'c> Exec<'c> {
     /// Undoes the steps whose first action had started, newest first, up to a point of no return.
     async fn undo_all(&self, reason: &str, tally: &mut Outcomes) {
         let begun = self.begun.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        let mut undo = Vec::new();
-        let mut stays = Vec::new();
-        let mut stops_at = None;
-        for step in self.core.program.steps.iter().rev().filter(|step| begun.contains(&step.name)) {
-            if step.no_return {
-                stops_at = Some(step.name.to_string());
-                break;
-            }
-            match &step.rollback {
-                Some(rollback) => undo.push((step, rollback)),
-                None => stays.push(step.name.to_string()),
-            }
-        }
+        let WayBack { undo, stays, stops_at } = WayBack::of(&self.core.program, |step| begun.contains(&step.name));
         let past = |step: &Step| self.past.and_then(|past| past.steps.get(&*step.name));
         if !self.past.is_some_and(|past| past.undoing && past.verdict.is_none()) {
             let steps = undo.iter().map(|(step, _)| step.name.to_string()).collect();
@@ -439,6 +429,7 @@ impl<'c> Exec<'c> {
             tally.reasons.push(format!("step {step} has no `rollback`: what it did stays"));
         }
         if let Some(step) = stops_at {
+            tally.stopped_short = true;
             tally.reasons.push(format!("there is no way back from step {step}: it and what was done before it stay"));
         }
     }
@@ -449,9 +440,9 @@ impl<'c> Exec<'c> {
     }
 
     async fn verdict(&self, tally: Outcomes, chosen: &Chosen, began: Instant) -> Ended {
-        let Outcomes { steps, mut reasons, recovered, undone } = tally;
+        let Outcomes { steps, mut reasons, recovered, undone, stopped_short } = tally;
         let cause = self.cancel.gently.cause();
-        let all_undone = undone.iter().all(|undone| undone.ok);
+        let all_undone = undone.iter().all(|undone| undone.ok) && !stopped_short;
         if let Some(cause) = &cause {
             let told = cause.to_string();
             if !reasons.iter().any(|reason| reason.contains(&told)) {
@@ -488,6 +479,34 @@ impl<'c> Exec<'c> {
         // That the verdict itself could not be kept counts, too.
         let unkept = self.cancel.gently.cause().filter(|cause| matches!(cause, Cause::Unkept(_)));
         Ended { verdict, cause: cause.or(unkept), undone: all_undone }
+    }
+}
+
+/// How a run is undone.
+pub struct WayBack<'p> {
+    /// The steps that say how, newest first.
+    pub undo: Vec<(&'p Step, &'p Rollback)>,
+    /// Steps that have begun, and say nothing of it.
+    pub stays: Vec<String>,
+    /// The point of no return that it stops at.
+    pub stops_at: Option<String>,
+}
+
+impl<'p> WayBack<'p> {
+    /// From the last step that has begun back to the first, or to a point of no return.
+    pub fn of(program: &'p Program, begun: impl Fn(&Step) -> bool) -> Self {
+        let mut way = Self { undo: Vec::new(), stays: Vec::new(), stops_at: None };
+        for step in program.steps.iter().rev().filter(|step| begun(step)) {
+            if step.no_return {
+                way.stops_at = Some(step.name.to_string());
+                break;
+            }
+            match &step.rollback {
+                Some(rollback) => way.undo.push((step, rollback)),
+                None => way.stays.push(step.name.to_string()),
+            }
+        }
+        way
     }
 }
 

@@ -36,7 +36,7 @@ mod stop;
 pub use cancel::Cancel;
 pub use dry_run::{ReadOnly, dry_run};
 pub use emit::Outlets;
-pub use exec::{Ended, Real, Setup, exec, resume as go_on, roll_back};
+pub use exec::{Ended, Real, Setup, WayBack, exec, resume as go_on, roll_back};
 pub use options::{Identity, Options};
 pub use past::Past;
 pub use redact::Redactor;
