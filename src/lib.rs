@@ -3,13 +3,13 @@
 //! Text becomes a checked program; a program and a world become events; events become everything that anyone sees.
 //!
 //! ```text
-//!  text ──syntax──▶ tree ──check──▶ Program ──engine──▶ events ──▶ report (terminal, JSON, Markdown)
-//!                    ▲                 ▲
-//!        stdlib/*.runbook              world: shell · HTTP · files · network · time
+//!  text ──syntax──▶ tree ──check──▶ Program ──engine──▶ events ──▶ record (journal) ──▶ past, to go on from
+//!                    ▲                 ▲                    └──────▶ report (terminal, JSON, Markdown)
+//!        stdlib/*.runbook              world: Docker · shell · HTTP · files · network · time
 //! ```
 //!
-//! The rooms, each of which uses only those above it in this list (`report` reads events, `world` fills the
-//! engine's traits):
+//! The rooms, each of which uses only those above it in this list (`record` keeps events and `report` shows them, `world`
+//! fills the engine's traits):
 
 /// Values, types, and what is known of them: known, absent, unknown, secret.
 pub mod value;

@@ -264,6 +264,22 @@ fn a_reader_that_goes_away_ends_a_run_in_order() {
 }
 
 #[test]
+fn what_was_to_be_ignored_from_the_start_is_ignored() {
+    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch begun; sleep 0.5; touch done\"\n}\n");
+    let script = format!("trap '' HUP; exec '{}' exec -q plan.runbook", support::BINARY);
+    let mut command = std::process::Command::new("sh");
+    let mut child = command.args(["-c", &script]).current_dir(story.folder.path()).spawn().expect("it starts");
+    let began = Instant::now();
+    while !story.path("begun").exists() && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // SAFETY: sends a signal to a child of this test.
+    unsafe { libc::kill(child.id() as i32, libc::SIGHUP) };
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(story.path("done").exists());
+}
+
+#[test]
 fn a_runbook_is_found_by_its_name() {
     let story = Story::new("");
     for folder in ["runbooks", "runbooks/big", "deep/down"] {

@@ -148,6 +148,42 @@ step b {
 }
 
 #[test]
+fn in_a_loop_each_action_has_its_own_proof() {
+    // What is not yet done stands in the list; the first of it is under way when the run is cut off.
+    let plan = r##"runbook "T" { }
+step a {
+  for name in file.glob("*.todo") {
+    run "echo #{name} >> log; DONE CUT; rm -f #{name}"
+    expect file(name) is absent
+  }
+}
+"##;
+    let story = |done: &str| {
+        let story = Story::new(&plan.replace("CUT", CUT).replace("DONE", done));
+        for name in ["a", "b", "c"] {
+            story.write(&format!("{name}.todo"), "");
+        }
+        // One was gone from the beginning: its proof held, and proves nothing of the others.
+        let story = cut_off_in(story, &[]);
+        std::fs::remove_file(story.path("c.todo")).expect("removed");
+        story
+    };
+    resume(&story(""), &[], 4, &["in doubt", "a.todo", "does not hold now"]);
+    let done = story("rm #{name};");
+    resume(&done, &[], 0, &["counts as done: `file(\"a.todo\") is absent` did not hold before it"]);
+    assert_eq!(log(&done), "a.todo\nb.todo\nc.todo\n");
+    // Ids tell the items apart.
+    let events = done.run(&["report", "last", "--format", "json"]).stdout;
+    let ids: Vec<String> = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event"))
+        .filter(|event| event["type"] == "expect-ended")
+        .map(|event| event["expect"].as_str().expect("an id").split_once('[').expect("a key").1.to_owned())
+        .collect();
+    assert_eq!(ids, ["\"a.todo\"]", "\"b.todo\"]", "\"c.todo\"]"]);
+}
+
+#[test]
 fn a_captured_secret_is_unknown_until_its_step_is_done_again() {
     let story = Story::new(
         &r##"runbook "T" { }

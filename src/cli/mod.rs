@@ -5,8 +5,12 @@ mod demo;
 mod doc;
 mod input;
 mod output;
-mod past;
+mod recorded;
+mod report;
+mod resume;
+mod rollback;
 mod run;
+mod runs;
 
 use std::process::ExitCode;
 
@@ -36,13 +40,13 @@ enum Command {
     /// Show what it would do, and how expected and actual state differ; changes nothing
     DryRun(run::DryRun),
     /// Go on with a run that was cut off
-    Resume(past::Resume),
+    Resume(resume::Resume),
     /// Undo what a run has begun, newest step first
-    Rollback(past::Rollback),
+    Rollback(rollback::Rollback),
     /// List the runs that are recorded here
-    Runs(past::Runs),
+    Runs(runs::Runs),
     /// The report of a run, again
-    Report(past::Report),
+    Report(report::Report),
     /// Find every mistake in runbooks and modules, before anything runs
     Check(check::Check),
     /// The reference of the language's modules

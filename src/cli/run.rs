@@ -224,20 +224,39 @@ pub(super) async fn listening<T>(cancel: Cancel, running: impl Future<Output = T
 }
 
 fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).ok()?;
-    let mut terminate = signal(SignalKind::terminate()).ok()?;
-    let mut hangup = signal(SignalKind::hangup()).ok()?;
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    // What was to be ignored from the start (by nohup(1), by a shell's `&`) stays so.
+    let heard = |kind: SignalKind| match is_ignored(kind.as_raw_value()) {
+        true => Ok(None),
+        false => signal(kind).map(Some),
+    };
+    let mut interrupt = heard(SignalKind::interrupt()).ok()?;
+    let mut terminate = heard(SignalKind::terminate()).ok()?;
+    let mut hangup = heard(SignalKind::hangup()).ok()?;
+    async fn next(signal: &mut Option<Signal>) {
+        match signal {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
     Some(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => cancel.signal(Cause::Interrupt),
-                _ = terminate.recv() => cancel.signal(Cause::Terminate),
+                () = next(&mut interrupt) => cancel.signal(Cause::Interrupt),
+                () = next(&mut terminate) => cancel.signal(Cause::Terminate),
                 // Whoever looked on is gone: once is enough, and what was begun is ended in order.
-                _ = hangup.recv() => cancel.gently.raise(Cause::HangUp),
+                () = next(&mut hangup) => cancel.gently.raise(Cause::HangUp),
             }
         }
     })
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: asks for the action of a signal, into a place of ours.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
 }
 
 pub(super) fn exit_code(ended: &Ended) -> ExitCode {

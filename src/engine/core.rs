@@ -40,6 +40,8 @@ pub struct Site {
     pub began: Option<jiff::Timestamp>,
     /// In a dry run: what it hangs on whether this happens at all.
     pub possible: Option<Arc<str>>,
+    /// The items of the loops of statements around it, as ids name them: `["api"]["eu"]`.
+    pub keys: Arc<str>,
     /// It is asked ahead of time: a secret that was not needed so far is not read for it.
     pub ahead: bool,
     pub scope: Scope,

@@ -16,7 +16,7 @@ use super::ask::Round;
 use super::cancel::Flag;
 use super::core::{Core, Site};
 use super::emit::{Emitter, Tally};
-use super::eval::{Eval, bind_item};
+use super::eval::Eval;
 use super::event::{Body, ExpectResult, Mode, Part, Place, Seconds, Sink, State, StateCounts, StepOutcome};
 use super::facts::{Change, Changed};
 use super::group::{self, Expansion};
@@ -228,14 +228,15 @@ impl<'c> Walk<'c> {
                         let eval = Eval::new(self.core, site, &Round::new());
                         match eval.items(&each.over).await {
                             Ok(items) => {
-                                for (key, item) in &items {
-                                    let inner = bind_item(site, &each.vars, key, item, eval.outdated());
+                                for item in &items {
+                                    let inner = group::at_item(site, &each.vars, item, eval.outdated());
                                     self.stmts(&each.body, &inner, needless).await;
                                 }
                             }
                             Err(answer) => {
                                 let words = self.core.words(each.over.span);
                                 let mut inner = site.possibly(format!("for each of `{words}`"));
+                                inner.keys = format!("{}[…]", site.keys).into();
                                 for (_, var) in &each.vars {
                                     inner = inner.with(*var, Bound::from(answer.clone()));
                                 }

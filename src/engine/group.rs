@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::check::program::{Expect, ExpectKind, Member, Otherwise};
+use crate::check::program::{Expect, ExpectKind, Member, Otherwise, Var};
 use crate::value::{Truth, Unknown, UnknownCause, Value};
 
 use super::ask::Round;
@@ -24,7 +24,7 @@ use super::eval::{Eval, bind_item};
 use super::event::{Body, ExpectResult, Seconds, State};
 use super::finding::{self, Finding};
 use super::in_place::{self, Called};
-use super::scope::Bound;
+use super::scope::{Bound, Outdated};
 
 /// How often an expect is asked again, unless it says.
 const DEFAULT_EVERY: Duration = Duration::from_millis(500);
@@ -92,7 +92,7 @@ where
     pub async fn of(core: &'c Core, members: &'p [Member], site: &Site, round: &Arc<Round>) -> Vec<Leaf<'p>> {
         let mut expansion = Self { core, round: round.clone(), checks: Vec::new(), leaves: Vec::new() };
         let prefix = site.step.as_deref().map(|step| format!("{step}.")).unwrap_or_default();
-        expansion.members(members, site.clone(), prefix, String::new(), Timing::default(), None).await;
+        expansion.members(members, site.clone(), prefix, site.keys.to_string(), Timing::default(), None).await;
         expansion.leaves
     }
 
@@ -239,6 +239,17 @@ where
         self.members(&definition.body, inner, format!("{id}."), String::new(), timing, blocked).await;
         self.checks.pop();
     }
+}
+
+/// Where a loop of statements is at one of its items: expects in it have ids of their own.
+pub fn at_item(
+    site: &Site,
+    vars: &[(Arc<str>, Var)],
+    (key, item): &(Value, Value),
+    outdated: Option<Outdated>,
+) -> Site {
+    let keys = format!("{}[{}]", site.keys, loop_key(key, item)).into();
+    Site { keys, ..bind_item(site, vars, key, item, outdated) }
 }
 
 /// How an item is named in an id: a map's key, a list's text, else its place.

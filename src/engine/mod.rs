@@ -24,12 +24,14 @@ mod diff;
 mod emit;
 mod eval;
 mod facts;
+mod failure;
 mod finding;
 mod group;
 mod in_place;
 mod proof;
 mod scope;
 mod start;
+mod statement;
 mod step;
 mod stop;
 

@@ -214,6 +214,12 @@ impl PastStep {
                 self.retries.insert(at.clone(), *attempt);
                 What::Retry { attempt: *attempt, of: *of, after: *after }
             }
+            // One that had failed is undone again from its beginning.
+            Body::UndoStarted { .. } => {
+                self.undo.clear();
+                self.undone = None;
+                return;
+            }
             Body::Baseline { expects } => {
                 self.before.insert(place.part, expects.clone());
                 return;

@@ -1,6 +1,7 @@
 //! What a part of a step proves, asked ahead of time: before its first action (the baseline), and when a run is gone on
 //! with, to tell whether an action that was cut off was done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
@@ -10,7 +11,7 @@ use crate::value::{Answer, Truth, UnknownCause};
 
 use super::ask::Round;
 use super::core::{Core, Site};
-use super::eval::{Eval, bind_item};
+use super::eval::Eval;
 use super::event::{Before, State};
 use super::group::{self, Expansion, Leaf};
 use super::scope::Scope;
@@ -25,7 +26,7 @@ pub async fn baseline(core: &Core, part: &[Stmt], site: &Site) -> Vec<Before> {
     let Ok(proofs) = tokio::time::timeout(BRIEFLY, Proofs::of(core, part, site, &round)).await else {
         return Vec::new();
     };
-    let asked = join_all(proofs.into_iter().map(|(_, leaf)| {
+    let asked = join_all(proofs.into_iter().map(|leaf| {
         let round = round.clone();
         async move {
             let expect = leaf.id.clone();
@@ -44,10 +45,24 @@ fn state(truth: Truth) -> State {
     }
 }
 
-/// Gathers the expects of a part, each with the number of actions that stand before it.
-pub struct Proofs<'c, 'p> {
+/// The expects that stand right before the next action in these statements, and whether there is one.
+pub async fn before_the_next_action<'c: 'p, 'p>(
     core: &'c Core,
-    round: std::sync::Arc<Round>,
+    stmts: &'p [Stmt],
+    site: &Site,
+    round: &Arc<Round>,
+) -> (Vec<Leaf<'p>>, bool) {
+    let mut proofs = Proofs { core, round: round.clone(), actions: 0, found: Vec::new() };
+    proofs.stmts(stmts, site.clone()).await;
+    let acts = proofs.actions > 0;
+    let before = proofs.found.into_iter().filter(|(actions, _)| *actions == 0);
+    (before.map(|(_, leaf)| leaf).collect(), acts)
+}
+
+/// Gathers the expects of a part, each with the number of actions that stand before it.
+struct Proofs<'c, 'p> {
+    core: &'c Core,
+    round: Arc<Round>,
     actions: usize,
     found: Vec<(usize, Leaf<'p>)>,
 }
@@ -56,17 +71,12 @@ impl<'c, 'p> Proofs<'c, 'p>
 where
     'c: 'p,
 {
-    pub async fn of(
-        core: &'c Core,
-        part: &'p [Stmt],
-        site: &Site,
-        round: &std::sync::Arc<Round>,
-    ) -> Vec<(usize, Leaf<'p>)> {
+    /// Those behind the first action.
+    async fn of(core: &'c Core, part: &'p [Stmt], site: &Site, round: &Arc<Round>) -> Vec<Leaf<'p>> {
         let mut proofs = Self { core, round: round.clone(), actions: 0, found: Vec::new() };
         proofs.stmts(part, site.clone()).await;
         // What stands before the first action is a gate, and proves nothing.
-        proofs.found.retain(|(actions, _)| *actions > 0);
-        proofs.found
+        proofs.found.into_iter().filter(|(actions, _)| *actions > 0).map(|(_, leaf)| leaf).collect()
     }
 
     fn stmts<'a>(&'a mut self, stmts: &'p [Stmt], mut site: Site) -> BoxFuture<'a, ()>
@@ -90,8 +100,8 @@ where
                     }
                     Stmt::For(each) => {
                         if let Ok(items) = eval.items(&each.over).await {
-                            for (key, item) in &items {
-                                let inner = bind_item(&site, &each.vars, key, item, None);
+                            for item in &items {
+                                let inner = group::at_item(&site, &each.vars, item, None);
                                 self.stmts(&each.body, inner).await;
                             }
                         }

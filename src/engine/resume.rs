@@ -20,10 +20,10 @@ use super::facts::{Change, Changed};
 use super::group::{self, Expansion};
 use super::options::{Chosen, Identity, Options};
 use super::past::Past;
-use super::proof::Proofs;
+use super::proof;
 use super::redact::Redactor;
 use super::start;
-use super::step::{Course, End, Halt, Within};
+use super::step::{Course, End, Halt, Kind, Within};
 use super::stop::Watch;
 
 /// What a person decided about steps.
@@ -101,8 +101,6 @@ enum Seen<'c> {
 pub(super) struct Pending {
     pub action: String,
     pub since: Timestamp,
-    /// How many actions of its part stand before it.
-    pub nth: usize,
     pub within: Within,
 }
 
@@ -305,19 +303,26 @@ impl<'c> Exec<'c> {
         };
         let before = self.past_of(course.step).and_then(|past| past.before.get(&part)).cloned().unwrap_or_default();
         let round = Round::new();
-        let mut proofs = Proofs::of(self.core, course.part.stmts, &course.part.site, &round).await;
-        proofs.retain(|(actions, _)| *actions == pending.nth + 1);
+        // As it was come to: in a loop at this very item, in a definition with its arguments.
+        let mut proofs = Vec::new();
+        for frame in course.frames.iter().rev() {
+            let behind = frame.stmts.get(frame.at + 1..).unwrap_or_default();
+            let (leaves, acts) = proof::before_the_next_action(self.core, behind, &frame.site, &round).await;
+            proofs.extend(leaves);
+            if acts || frame.kind != Kind::Inner {
+                break;
+            }
+        }
         if proofs.is_empty() {
             return Err("no expect right behind it proves it".to_owned());
         }
-        proofs
-            .retain(|(_, leaf)| before.iter().any(|before| before.expect == leaf.id && before.state == State::Differs));
+        proofs.retain(|leaf| before.iter().any(|before| before.expect == leaf.id && before.state == State::Differs));
         if proofs.is_empty() {
             return Err("what proves it held already before it, or could not be told then".to_owned());
         }
         let flag = Flag::default();
         let mut asking: futures_util::stream::FuturesUnordered<_> =
-            proofs.into_iter().map(|(_, leaf)| group::ask_until(self.core, vec![leaf], Round::new(), &flag)).collect();
+            proofs.into_iter().map(|leaf| group::ask_until(self.core, vec![leaf], Round::new(), &flag)).collect();
         use futures_util::StreamExt;
         while let Some(asked) = asking.next().await {
             if let Some(asked) = asked.iter().find(|asked| asked.holds()) {

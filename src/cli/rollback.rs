@@ -1,0 +1,82 @@
+//! `runbook rollback RUN`: undoes what a run has begun, newest step first.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::check::program::Step;
+use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_back};
+use crate::record::{host, user};
+use crate::report::safe::safe;
+
+use super::recorded::{behind, found};
+use super::run::{exit_code, listening, lock, real, refused, runtime, sinks};
+use super::{Format, Global, NOT_RUN, output};
+
+#[derive(Args)]
+pub(super) struct Rollback {
+    /// The run: its id, the beginning or end of it, or `last`
+    run: String,
+    /// The form of what is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// How long to wait for the runbook's lock
+    #[arg(long, value_name = "DURATION", value_parser = super::run::duration)]
+    wait: Option<Duration>,
+}
+
+impl Rollback {
+    pub fn run(self, global: Global) -> ExitCode {
+        self.try_run(global).unwrap_or_else(|code| code)
+    }
+
+    fn try_run(self, global: Global) -> Result<ExitCode, ExitCode> {
+        let mut found = found(&self.run)?;
+        let past = found.past()?;
+        let run = found.record.run.clone();
+        let program = found.program(&past, self.format, global)?;
+        let recorded = |step: &Step| past.steps.get(&*step.name);
+        let way = WayBack::of(&program, |step| recorded(step).is_some_and(|past| past.acted));
+        let undone =
+            |step: &Step| recorded(step).is_some_and(|past| past.undone.as_ref().is_some_and(|undone| undone.ok));
+        if way.undo.iter().all(|(step, _)| undone(step)) {
+            let why = match way.stops_at {
+                Some(step) => {
+                    format!("there is no way back from step {step}, which run {run} has begun; nothing was done")
+                }
+                None => format!("nothing that run {run} has begun is left to undo; nothing was done"),
+            };
+            return Err(refused(NOT_RUN, why));
+        }
+        let runtime = runtime()?;
+        let _lock = lock(&program, Some(&run), self.wait)?;
+        let begun = found.take_up()?;
+        if !global.quiet && self.format != Format::Json {
+            eprintln!("Rolling back run {run}: {}", safe(&program.title));
+        }
+        let cancel = Cancel::new();
+        let identity = Identity { run: Some(run), by: user(), host: host() };
+        let reason = format!("{} on {} asked for it", identity.by, identity.host);
+        let setup = Setup {
+            program,
+            world: real(),
+            options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: false },
+            identity,
+            redactor: output::REDACTOR.clone(),
+            outlets: Outlets {
+                ledger: Some(begun.ledger),
+                sinks: behind(sinks(self.format, global, false, &cancel), self.format, &past),
+            },
+            cancel: cancel.clone(),
+        };
+        let ended = runtime.block_on(listening(cancel, roll_back(setup, &past, reason)));
+        runtime.shutdown_background();
+        drop(begun.held);
+        // What was asked for is the undoing: that it was done, and proven, is its success.
+        Ok(match (&ended.cause, ended.undone) {
+            (None, true) => ExitCode::SUCCESS,
+            _ => exit_code(&ended),
+        })
+    }
+}
