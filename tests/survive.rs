@@ -232,7 +232,8 @@ fn killed_at_every_point_a_run_goes_on_to_what_it_would_have_been() {
         let cut = Cut::new(&world, &format!("once-{point}"));
         let (killed, output) = cut.killed(point, &cut.exec_args());
         if killed {
-            let told = cut.resumed().into_iter().map(|action| action.replace(&cut.container, "it"));
+            let told =
+                cut.resumed().into_iter().map(|action| action.replace(&cut.container, "it").replace(&cut.base, "base"));
             named.lock().expect("names").extend(told);
         } else {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
