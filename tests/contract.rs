@@ -47,6 +47,10 @@ step work "The work" {
   }
 }
 
+verdict {
+  expect missing: file("missing") is absent
+}
+
 step again {
   run "test -e twice || { touch twice; exit 1; }"
   on-failure {

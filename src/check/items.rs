@@ -15,6 +15,9 @@ use super::program::{
 };
 use super::stmt::Ids;
 
+/// How far off the end of an accepted risk may be, unless the header allows more.
+const LONGEST_RISK: jiff::SignedDuration = jiff::SignedDuration::from_hours(180 * 24);
+
 /// What a header says.
 pub(super) struct Head {
     pub title: Arc<str>,
@@ -22,11 +25,20 @@ pub(super) struct Head {
     pub timeout: Option<std::time::Duration>,
     pub lock: Option<Arc<str>>,
     pub on_stop: OnStop,
+    /// How far off the end of an accepted risk may be.
+    pub longest_risk: jiff::SignedDuration,
 }
 
 impl Checker {
     pub(super) fn header(&mut self, header: &tree::Header, span: Span) -> Head {
-        let mut head = Head { title: "".into(), owner: None, timeout: None, lock: None, on_stop: OnStop::default() };
+        let mut head = Head {
+            title: "".into(),
+            owner: None,
+            timeout: None,
+            lock: None,
+            on_stop: OnStop::default(),
+            longest_risk: LONGEST_RISK,
+        };
         match header.title.plain() {
             Some(title) if !title.trim().is_empty() => head.title = title,
             _ => self.error(
@@ -64,13 +76,15 @@ impl Checker {
                     _ => self.error(wrong("the name of a lock, written out")),
                 },
                 ("lock", _) => self.error(wrong("a text: the name that no two runs have at once")),
+                ("longest-risk", tree::ExprKind::Duration(duration)) => head.longest_risk = *duration,
+                ("longest-risk", _) => self.error(wrong("a duration, such as `365d`")),
                 ("on-stop", tree::ExprKind::Name(word)) if &*word.text == "rollback" => {
                     head.on_stop = OnStop::Rollback;
                 }
                 ("on-stop", tree::ExprKind::Name(word)) if &*word.text == "leave" => head.on_stop = OnStop::Leave,
                 ("on-stop", _) => self.error(wrong("`rollback` or `leave`")),
                 (name, _) => {
-                    let known = ["language", "owner", "timeout", "lock", "on-stop"];
+                    let known = ["language", "owner", "timeout", "lock", "on-stop", "longest-risk"];
                     let help = match crate::diagnostic::did_you_mean(name, known) {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("a header has {}", known.join(", ")),
@@ -358,6 +372,7 @@ impl Checker {
                     .help(help),
             );
         }
+        self.written.insert(step.name.text.clone(), ids.into_keys().collect());
         Step {
             name: step.name.text.clone(),
             title,

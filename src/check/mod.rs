@@ -16,6 +16,7 @@ mod items;
 mod load;
 mod names;
 mod params;
+mod risk;
 mod run;
 mod stmt;
 mod types;
@@ -117,6 +118,7 @@ impl Checker {
         let (checks, actions) = self.definitions();
         let steps = self.steps(main);
         let stops = self.stops(main);
+        let verdict = self.verdict(main);
         self.unused(main);
         let Some((header, span)) = header else {
             let has_steps = self.units[main].tree.items.iter().any(|item| matches!(item.kind, ItemKind::Step(_)));
@@ -134,6 +136,7 @@ impl Checker {
         };
         let head = self.header(&header, span);
         self.ways_back(&steps, head.on_stop, span);
+        let risks = self.risks(main, head.longest_risk);
         Some(Program {
             sources: self.sources.clone(),
             library: self.library.clone(),
@@ -146,6 +149,8 @@ impl Checker {
             params,
             globals: std::mem::take(&mut self.program_globals),
             stops,
+            verdict,
+            risks,
             steps,
             checks,
             actions,

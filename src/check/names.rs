@@ -90,6 +90,8 @@ pub(super) struct Checker {
     pub used_modules: std::collections::HashSet<(usize, Arc<str>)>,
     /// `let r = run …` out of whose result a secret is captured.
     pub sensitive: std::collections::HashSet<Span>,
+    /// The names that were written before expects, by step (or `verdict`).
+    pub written: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// The value of a `secret` is being read.
     pub reads_secret: bool,
     /// Which definition calls which, for circles: caller, callee, place.
@@ -131,6 +133,7 @@ impl Checker {
             step_index: HashMap::new(),
             used_modules: std::collections::HashSet::new(),
             sensitive: std::collections::HashSet::new(),
+            written: HashMap::new(),
             reads_secret: false,
             calls: Vec::new(),
         }
@@ -246,6 +249,11 @@ impl Checker {
             return self.error(diagnostic);
         }
         let _ = span;
+        if &*step.name.text == "verdict" {
+            let message = "`verdict` is what decides after the last step, and no step";
+            let help = "give the step another name";
+            self.error(Diagnostic::new(Code::Misplaced, step.name.span, message).help(help));
+        }
         if let Some(first) = self.step_index.get(&step.name.text) {
             let first = self.steps[*first].name.span;
             self.duplicate("step", &step.name.text, step.name.span, first);

@@ -30,6 +30,9 @@ pub struct Program {
     /// Top-level bindings of all files, in an order in which each only uses earlier ones.
     pub globals: Vec<Global>,
     pub stops: Vec<Stop>,
+    /// What decides, after the last step.
+    pub verdict: Option<Decision>,
+    pub risks: Vec<Risk>,
     pub steps: Vec<Step>,
     pub checks: Vec<Definition<Member>>,
     pub actions: Vec<Definition<Stmt>>,
@@ -70,6 +73,28 @@ pub enum GlobalKind {
     Let(Expr),
     /// Evaluated when it is first used, and sealed. Its type is string; a record `file` or `shell.result` has become its text.
     Secret(Expr),
+}
+
+/// The step that expects of the `verdict` block belong to, in their ids.
+pub const VERDICT: &str = "verdict";
+
+/// The `verdict` block.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub members: Vec<Member>,
+    pub span: Span,
+}
+
+/// An accepted risk: expects that may fail without being in the way, until a day.
+#[derive(Clone, Debug)]
+pub struct Risk {
+    pub title: Arc<str>,
+    /// Ids of expects; with `*`, patterns.
+    pub covers: Vec<Arc<str>>,
+    pub until: jiff::Timestamp,
+    pub approver: Arc<str>,
+    pub reason: Arc<str>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug)]

@@ -293,5 +293,5 @@ pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust,
     let eyes = Eyes::new(Backends::default(), clock.clone(), Asks::Nobody);
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
     let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
-    (sum.count_of(State::Differs) + sum.count_of(State::Unknown) > 0,)
+    (sum.all_of(State::Differs) + sum.all_of(State::Unknown) > 0,)
 }

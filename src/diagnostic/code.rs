@@ -87,6 +87,10 @@ codes! {
     // Ways back (warnings)
     NoWayBack = "0601" Warning "a run that could not be undone";
 
+    // Accepted risks
+    UnacceptableRisk = "0602" Error "a risk that can't be accepted like this";
+    RiskRanOut = "0603" Warning "an accepted risk that has run out";
+
     // Unused (warnings)
     Unused = "0901" Warning "never used";
 }

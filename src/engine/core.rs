@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::check::program::{Program, Step, Var};
+use crate::check::program::{Program, Step, VERDICT, Var};
 use crate::diagnostic::Span;
 use crate::value::{Answer, UnknownCause, Value, recorded};
 
@@ -12,6 +12,7 @@ use super::emit::Emitter;
 use super::event::{Body, Part, Place};
 use super::facts::Changed;
 use super::redact::Redactor;
+use super::risk::Risks;
 use super::scope::{Bound, Scope, Slots};
 use super::world::{Look, Trust, Vouch};
 
@@ -25,6 +26,8 @@ pub struct Core {
     pub slots: Slots,
     /// In a dry run: what the actions left out so far would have changed. When a run is gone on with: what was done since.
     pub changed: Option<Changed>,
+    /// The accepted risks that are in force.
+    pub risks: Risks,
     /// What happens is kept, so that the run can be gone on with.
     pub recording: bool,
     /// Secrets of the top level that were used, so that each is read once.
@@ -50,6 +53,11 @@ pub struct Site {
 impl Site {
     pub fn of(step: &Step) -> Self {
         Self { step: Some(step.name.clone()), ..Self::default() }
+    }
+
+    /// Behind the last step, where the verdict is found.
+    pub fn of_verdict() -> Self {
+        Self { step: Some(VERDICT.into()), ..Self::default() }
     }
 
     pub fn begun(&self, began: jiff::Timestamp) -> Self {

@@ -22,6 +22,7 @@ use super::facts::{Change, Changed};
 use super::group::{self, Expansion};
 use super::options::{Chosen, Options};
 use super::redact::Redactor;
+use super::risk::Risks;
 use super::scope::{Bound, Outdated, Scope, Slots};
 use super::start;
 use super::world::{Clock, Look, Trust, Vouch};
@@ -46,6 +47,7 @@ pub async fn dry_run(
     let began = Instant::now();
     let chosen = Chosen::of(&program, options);
     let core = Core {
+        risks: Risks::in_force(&program, world.clock.now()),
         program,
         look: world.look,
         vouch: world.vouch,
@@ -67,15 +69,16 @@ pub async fn dry_run(
             None => walk.step(step).await,
         }
     }
+    walk.verdict().await;
     let tally = core.emitter.tally();
     core.emitter.emit(
         Place::default(),
         Body::Summary {
             actions: tally.planned,
             expects: StateCounts {
-                holds: tally.count_of(State::Holds),
-                differs: tally.count_of(State::Differs),
-                unknown: tally.count_of(State::Unknown),
+                holds: tally.all_of(State::Holds),
+                differs: tally.all_of(State::Differs),
+                unknown: tally.all_of(State::Unknown),
             },
             as_of_now: tally.as_of_now,
             possibly: tally.possible,
@@ -134,6 +137,8 @@ impl<'c> Walk<'c> {
                     diff: Vec::new(),
                     message: None,
                     warn: false,
+                    risk: None,
+                    waived: false,
                     named: false,
                     attempts: 1,
                     elapsed: Seconds::from(began.elapsed()),
@@ -180,6 +185,18 @@ impl<'c> Walk<'c> {
         }
         let reason = (needless == Truth::True).then(|| "not needed: all that it proves holds already".to_owned());
         self.ended(step, StepOutcome::Planned, reason, began);
+    }
+
+    /// What decides, asked as of now.
+    async fn verdict(&self) {
+        let Some(decision) = &self.core.program.verdict else { return };
+        let site = Site::of_verdict();
+        self.core.emit(&site, decision.span, Body::VerdictStarted);
+        let round = Round::new();
+        let leaves = Expansion::of(self.core, &decision.members, &site, &round).await;
+        for asked in group::ask_once(self.core, leaves, &round).await {
+            group::report(self.core, &asked).await;
+        }
     }
 
     async fn condition(&self, expr: &Expr, site: &Site) -> Truth {

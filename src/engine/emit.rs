@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::cancel::{Cause, Flag};
 use super::event::{Body, Event, Ledger, Place, Published, Sink, State};
 use super::redact::Redactor;
+use super::risk::Used;
 use super::world::{Announced, Clock};
 
 /// Where events go: who keeps them, and who shows them.
@@ -47,23 +48,47 @@ struct Inner {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// What the rows of each expect came to when it was last asked: one that was mended counts as it is now.
-    expects: HashMap<String, Vec<State>>,
+    expects: HashMap<String, Vec<Row>>,
     pub as_of_now: u32,
     pub planned: u32,
     pub possible: u32,
     pub probes: u32,
     /// By expect, as it is now.
     pub warnings: IndexMap<String, String>,
+    /// What the expects that accepted risks cover came to.
+    pub risks: Used,
+}
+
+/// What a row of an expect came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    Blocking(State),
+    /// It does not hold, and an accepted risk covers it.
+    Waived(State),
 }
 
 impl Tally {
     /// How many expects came to this in the end.
     pub fn count_of(&self, state: State) -> u32 {
-        self.expects.values().flatten().filter(|last| **last == state).count().try_into().unwrap_or(u32::MAX)
+        self.count(|row| row == Row::Blocking(state))
+    }
+
+    /// The same, whether an accepted risk covers them or not.
+    pub fn all_of(&self, state: State) -> u32 {
+        self.count(|row| matches!(row, Row::Blocking(last) | Row::Waived(last) if last == state))
+    }
+
+    /// How many do not hold, and are covered.
+    pub fn waived(&self) -> u32 {
+        self.count(|row| matches!(row, Row::Waived(_)))
+    }
+
+    fn count(&self, counts: impl Fn(Row) -> bool) -> u32 {
+        self.expects.values().flatten().filter(|row| counts(**row)).count().try_into().unwrap_or(u32::MAX)
     }
 
     /// The rows of the expect that a row belongs to: its id goes on where the expect's own ends.
-    fn rows(&mut self, id: &str) -> &mut Vec<State> {
+    fn rows(&mut self, id: &str) -> &mut Vec<Row> {
         let mut expect = id;
         while !self.expects.contains_key(expect) {
             match expect.rfind(['.', '[']) {
@@ -99,7 +124,7 @@ impl Emitter {
         let mut inner = self.lock();
         for event in events.iter().map(Published::get) {
             inner.seq = event.seq;
-            inner.tally.count(&event.place, &event.body);
+            inner.tally.take(&event.place, &event.body);
         }
     }
 
@@ -134,7 +159,7 @@ impl Emitter {
 
     fn publish(&self, inner: &mut Inner, place: Place, body: Body) {
         inner.seq += 1;
-        inner.tally.count(&place, &body);
+        inner.tally.take(&place, &body);
         let event = Event { seq: inner.seq, time: self.clock.now(), place, body };
         let published = self.redactor.publish(event);
         if let Some(ledger) = &mut inner.ledger
@@ -174,13 +199,18 @@ fn unkept(why: &str) -> String {
 }
 
 impl Tally {
-    fn count(&mut self, place: &Place, body: &Body) {
+    fn take(&mut self, place: &Place, body: &Body) {
         match body {
             Body::ExpectStarted { .. } => {
                 self.expects.insert(place.expect.clone().unwrap_or_default(), Vec::new());
             }
             Body::ExpectEnded(result) => {
-                self.rows(place.expect.as_deref().unwrap_or_default()).push(result.state);
+                let row = if result.waived { Row::Waived(result.state) } else { Row::Blocking(result.state) };
+                self.rows(place.expect.as_deref().unwrap_or_default()).push(row);
+                if let Some(risk) = &result.risk {
+                    let id = place.expect.clone().unwrap_or_default();
+                    self.risks.entry(risk.clone()).or_default().insert(id, result.state);
+                }
                 self.as_of_now += u32::from(result.as_of_now.is_some());
                 let id = place.expect.clone().unwrap_or_default();
                 if result.warn && result.state != State::Holds {

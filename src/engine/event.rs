@@ -220,6 +220,8 @@ pub enum Body {
         state: State,
         actual: String,
     },
+    /// Behind the last step: what decides is asked.
+    VerdictStarted,
     /// The run is undone: these steps, in this order.
     RollbackStarted {
         reason: String,
@@ -252,6 +254,9 @@ pub enum Body {
         recovered: Vec<String>,
         /// What does not block: `else warn`.
         warnings: Vec<String>,
+        /// Accepted risks without which it would be NO-GO.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<Accepted>,
         /// Steps that were undone, newest first.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         undone: Vec<Undone>,
@@ -364,6 +369,17 @@ pub struct Before {
     pub state: State,
 }
 
+/// An accepted risk that stood in the way of a NO-GO.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub risk: String,
+    /// The expects that do not hold, by their ids.
+    pub expects: Vec<String>,
+    pub until: Timestamp,
+    pub approver: String,
+    pub reason: String,
+}
+
 /// What undoing a step came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undone {
@@ -424,6 +440,12 @@ pub struct ExpectResult {
     /// It does not block.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warn: bool,
+    /// The accepted risk that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<String>,
+    /// It does not hold, and is covered: it does not block.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
     /// Its id was written by the author.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub named: bool,

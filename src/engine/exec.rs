@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check::program::{OnStop, Program, Rollback, Step};
 use crate::value::display;
 
+use super::ask::Round;
 use super::cancel::{Cancel, Cause, Flag};
 use super::core::{Core, Site};
 use super::emit::{Emitter, Outlets};
@@ -20,10 +21,13 @@ use super::eval::Eval;
 use super::event::{
     Body, ExpectCounts, Mode, Place, Resumed, Seconds, State, StepCounts, StepOutcome, Undone, Verdict,
 };
+use super::failure;
+use super::group::{self, Expansion};
 use super::options::{Chosen, Identity, Options};
 use super::past::{Past, PastStep};
 use super::redact::Redactor;
 use super::resume::{Decisions, Footing, Looked};
+use super::risk::{self, Risks};
 use super::scope::Slots;
 use super::start;
 use super::step::{Course, End, Halt};
@@ -137,6 +141,7 @@ pub(super) fn core_of(
 ) -> Core {
     let emitter = Emitter::new(world.clock.clone(), redactor, outlets, unkept);
     Core {
+        risks: Risks::in_force(&program, emitter.now()),
         program,
         look: world.look.clone(),
         vouch: world.vouch.clone(),
@@ -324,6 +329,9 @@ impl<'c> Exec<'c> {
             }
         }
         self.goes_on();
+        if ended.is_none() && self.cancel.gently.cause().is_none() && !self.decide(tally).await {
+            ended = Some("the verdict does not hold".to_owned());
+        }
         // A condition that came to hold at the very end counts, too.
         if self.cancel.gently.cause().is_none() && ended.is_none() {
             self.watch.last(self.core, &self.cancel.gently).await;
@@ -340,6 +348,26 @@ impl<'c> Exec<'c> {
         } else {
             tally.reasons.push("not rolled back, as `--no-rollback` says".to_owned());
         }
+    }
+
+    /// Asks what decides; whether it holds.
+    async fn decide(&self, tally: &mut Outcomes) -> bool {
+        let Some(decision) = &self.core.program.verdict else { return true };
+        let site = Site::of_verdict().begun(self.core.emitter.now());
+        self.core.emit(&site, decision.span, Body::VerdictStarted);
+        let round = Round::new();
+        let leaves = Expansion::of(self.core, &decision.members, &site, &round).await;
+        let asked = group::ask_until(self.core, leaves, round, &self.cancel.gently).await;
+        let mut first = None;
+        for asked in asked.iter().filter(|asked| asked.blocks()) {
+            if let Some(reason) = failure::reason(self.core, std::slice::from_ref(asked)).await {
+                tally.reasons.push(format!("verdict: {reason}"));
+                first.get_or_insert(reason);
+            }
+        }
+        let ok = first.is_none();
+        self.core.emit(&site, decision.span, Body::GroupEnded { ok, reason: first });
+        ok
     }
 
     /// Undoes a run that has ended, or was cut off.
@@ -392,7 +420,7 @@ impl<'c> Exec<'c> {
                 past(step).filter(|past| past.undone.is_none()).map(|past| past.undo.clone()).unwrap_or_default();
             let site = Site::of(step).in_part(super::event::Part::Rollback);
             let within = match &rollback.within {
-                Some(within) => Eval::new(self.core, &site, &super::ask::Round::new()).duration(within).await.ok(),
+                Some(within) => Eval::new(self.core, &site, &Round::new()).duration(within).await.ok(),
                 None => None,
             };
             let began = Instant::now();
@@ -451,6 +479,8 @@ impl<'c> Exec<'c> {
         }
         let verdict = if reasons.is_empty() { Verdict::Go } else { Verdict::NoGo };
         let sum = self.core.emitter.tally();
+        let whole = chosen.partial.is_none() && steps.failed == 0 && cause.is_none();
+        let (accepted, remarks) = risk::account(&self.core.program, &sum.risks, self.core.emitter.now(), whole);
         // Of a run that was cut off, the whole time counts.
         let elapsed = match self.past {
             Some(past) => self.core.emitter.now().duration_since(past.began).try_into().unwrap_or_default(),
@@ -466,10 +496,11 @@ impl<'c> Exec<'c> {
                     held: sum.count_of(State::Holds),
                     differed: sum.count_of(State::Differs),
                     unknown: sum.count_of(State::Unknown),
-                    waived: 0,
+                    waived: sum.waived(),
                 },
                 recovered,
-                warnings: sum.warnings.into_values().collect(),
+                warnings: sum.warnings.into_values().chain(remarks).collect(),
+                accepted,
                 undone,
                 partial: chosen.partial.clone(),
                 elapsed: Seconds::from(elapsed),

@@ -43,6 +43,8 @@ pub struct Leaf<'p> {
     pub checks: Vec<Called<'p>>,
     /// It can't be asked: what it hangs on is unknown.
     pub blocked: Option<Unknown>,
+    /// The accepted risk that covers it.
+    pub risk: Option<Arc<str>>,
 }
 
 /// `within`, `for`, `every` and `else`: of the expect itself, or of the check that it belongs to.
@@ -72,7 +74,8 @@ impl Asked<'_> {
 
     /// It keeps the step from passing.
     pub fn blocks(&self) -> bool {
-        !self.holds() && !self.leaf.timing.otherwise.as_ref().is_some_and(|(otherwise, _)| otherwise.warn)
+        let warns = self.leaf.timing.otherwise.as_ref().is_some_and(|(otherwise, _)| otherwise.warn);
+        !self.holds() && !warns && self.leaf.risk.is_none()
     }
 }
 
@@ -216,7 +219,8 @@ where
         let id = format!("{prefix}{}{keys}", expect.id);
         let ExpectKind::Check { check, args, name } = &expect.kind else {
             let checks = self.checks.clone();
-            self.leaves.push(Leaf { expect, site: site.clone(), id, timing, checks, blocked });
+            let risk = self.core.risks.covering(&id);
+            self.leaves.push(Leaf { expect, site: site.clone(), id, timing, checks, blocked, risk });
             return;
         };
         let Some(definition) = self.core.program.checks.get(*check) else { return };
@@ -539,6 +543,8 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
                 diff: finding.diff.clone(),
                 message: if state == State::Holds { None } else { message.clone() },
                 warn,
+                risk: leaf.risk.as_deref().map(str::to_owned),
+                waived: leaf.risk.is_some() && state != State::Holds && !warn,
                 named: leaf.expect.named,
                 attempts: asked.attempts,
                 elapsed: Seconds::from(asked.elapsed),

@@ -29,6 +29,7 @@ mod finding;
 mod group;
 mod in_place;
 mod proof;
+mod risk;
 mod scope;
 mod start;
 mod statement;

@@ -42,6 +42,7 @@ impl<W: Write + Send> Markdown<W> {
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
         let dry = self.mode == Mode::DryRun;
         let word = match (result.state, dry) {
+            (_, false) if result.waived => "🟡 accepted",
             (State::Differs, _) if result.warn => "⚠️",
             (State::Holds, true) => "✅ holds now",
             (State::Holds, false) => "✅",
@@ -90,8 +91,23 @@ impl<W: Write + Send> Markdown<W> {
     fn finish(&mut self, event: &Event) {
         let mut head = format!("## {}\n\n", escaped(&self.title));
         match &event.body {
-            Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, undone, partial, elapsed } => {
-                let word = if *verdict == Verdict::Go { "✅ **GO**" } else { "❌ **NO-GO**" };
+            Body::Verdict {
+                verdict,
+                reasons,
+                steps,
+                expects,
+                recovered,
+                warnings,
+                accepted,
+                undone,
+                partial,
+                elapsed,
+            } => {
+                let word = match verdict {
+                    Verdict::Go if accepted.is_empty() => "✅ **GO**",
+                    Verdict::Go => "✅ **GO** with accepted risks",
+                    Verdict::NoGo => "❌ **NO-GO**",
+                };
                 head.push_str(&format!(
                     "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown; {}\n\n",
                     steps.passed, steps.recovered, steps.failed, steps.skipped, expects.held, expects.differed,
@@ -101,6 +117,17 @@ impl<W: Write + Send> Markdown<W> {
                     for told in list {
                         head.push_str(&format!("- {mark} {}\n", escaped(told)));
                     }
+                }
+                for accepted in accepted {
+                    let expects: Vec<String> = accepted.expects.iter().map(|id| code(id)).collect();
+                    head.push_str(&format!(
+                        "- 🟡 accepted until {}: {} ({}); {}: {}\n",
+                        accepted.until.strftime("%Y-%m-%d"),
+                        escaped(&accepted.risk),
+                        expects.join(", "),
+                        escaped(&accepted.approver),
+                        escaped(&accepted.reason)
+                    ));
                 }
                 for undone in undone {
                     let what = if undone.ok { "undone" } else { "not undone" };
@@ -169,6 +196,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
             Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
             Body::ExpectEnded(result) => self.expect(&event.place, result),
+            Body::VerdictStarted => self.steps.push_str("\n### Verdict\n\n"),
             Body::Resumed(resumed) => {
                 let cut_off = escaped(&resumed.cut_off.to_string());
                 self.steps.push_str(&format!("\n### Resumed by {}\n\n- cut off at {cut_off}\n", escaped(&resumed.by)));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::engine::event::{
-    Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Resumed, Seconds, Sink, State,
-    StepOutcome, Verdict,
+    Accepted, Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Resumed, Seconds, Sink,
+    State, StepOutcome, Verdict,
 };
 use crate::engine::world::Stream;
 
@@ -233,6 +233,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             State::Differs | State::Unknown => {
                 let unknown = result.state == State::Unknown;
                 let mark = match (unknown, result.warn) {
+                    _ if result.waived => self.paint.doubtful("~"),
                     (_, true) => self.paint.doubtful("!"),
                     (true, _) => self.paint.doubtful("?"),
                     (false, _) => self.paint.bad("✗"),
@@ -273,6 +274,9 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                 if let Some(message) = &result.message {
                     lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
                 }
+                if let (true, Some(risk)) = (result.waived, &result.risk) {
+                    lines.push(format!("{}{}", label("accepted"), self.paint.doubtful(&safe(risk))));
+                }
                 if let Some(file) = &place.file {
                     let via: Vec<&str> = result.via.iter().map(|place| short(place, file)).collect();
                     let via = if via.is_empty() { String::new() } else { format!(", asked at {}", via.join(", ")) };
@@ -286,7 +290,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 
     fn verdict(&mut self, event: &Event) {
-        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, undone, partial, elapsed } =
+        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, accepted, undone, partial, elapsed } =
             &event.body
         else {
             return;
@@ -305,7 +309,9 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             }
         }
         let mut asked = vec![format!("{} held", expects.held)];
-        for (count, what) in [(expects.differed, "differed"), (expects.unknown, "unknown")] {
+        for (count, what) in
+            [(expects.differed, "differed"), (expects.unknown, "unknown"), (expects.waived, "accepted as a risk")]
+        {
             if count > 0 {
                 asked.push(format!("{count} {what}"));
             }
@@ -313,6 +319,11 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         let partial = partial.as_ref().map(|partial| format!(" · partial: {partial}")).unwrap_or_default();
         let facts =
             format!("steps: {} · expects: {} · {}{partial}", counts.join(", "), asked.join(", "), time(*elapsed));
+        let word = if *verdict == Verdict::Go && !accepted.is_empty() {
+            format!("{word} {}", self.paint.doubtful("with accepted risks"))
+        } else {
+            word
+        };
         self.end(&format!("{word}  {}", self.paint.dim(&facts)));
         for reason in reasons {
             self.end(&format!("  {} {}", self.paint.bad("✗"), safe(reason)));
@@ -327,6 +338,16 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                 (false, _) => (self.paint.bad("◀"), "not undone"),
             };
             self.end(&format!("  {mark} {what} {}  {}", undone.step, self.paint.dim(&time(undone.elapsed))));
+        }
+        for Accepted { risk, expects, until, approver, reason } in accepted {
+            let until = until.strftime("%Y-%m-%d");
+            let told = format!(
+                "accepted {}: {}",
+                safe(risk),
+                expects.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", ")
+            );
+            let why = self.paint.dim(&format!("  until {until}, {}: {}", safe(approver), safe(reason)));
+            self.end(&format!("  {} {told}{why}", self.paint.doubtful("~")));
         }
         for warning in warnings {
             self.end(&format!("  {} warning {}", self.paint.doubtful("!"), safe(warning)));
@@ -599,6 +620,12 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             Body::Verdict { .. } => self.verdict(event),
             Body::Summary { .. } => self.summary(event),
+            Body::VerdictStarted => {
+                self.last_part = None;
+                self.last_possible = None;
+                self.line("");
+                self.line(&format!("{} {}  What decides", self.paint.action("▶"), self.paint.bold("verdict")));
+            }
             Body::Resumed(resumed) => self.resumed(resumed),
             Body::RollbackStarted { reason, steps, stays, stops_at } => {
                 self.last_part = None;

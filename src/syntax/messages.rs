@@ -10,7 +10,20 @@ use super::parser::Rule;
 const STATEMENTS: &[&str] =
     &["run", "let", "secret", "show", "expect", "for", "if", "on-failure", "finally", "rollback", "stop", "retry"];
 
-const ITEMS: &[&str] = &["runbook", "use", "param", "secret", "let", "profile", "step", "stop", "check", "action"];
+const ITEMS: &[&str] = &[
+    "runbook",
+    "use",
+    "param",
+    "secret",
+    "let",
+    "profile",
+    "step",
+    "stop",
+    "verdict",
+    "accept-risk",
+    "check",
+    "action",
+];
 
 /// How a rule is called in messages; `None` for what says nothing to an author. Exhaustive, so that no rule is forgotten.
 fn name(rule: Rule) -> Option<&'static str> {
@@ -69,6 +82,8 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::retry => "`retry`",
         Rule::unbuilt_stmt | Rule::unbuilt_stmt_word | Rule::unbuilt_item | Rule::unbuilt_item_word => return None,
         Rule::rollback | Rule::rollback_stmt => "`rollback`",
+        Rule::verdict => "`verdict`",
+        Rule::accept_risk => "`accept-risk`",
         Rule::lasting => "`lasting`",
         Rule::no_return => "`point-of-no-return`",
         Rule::header => "`runbook`",

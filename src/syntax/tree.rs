@@ -53,6 +53,9 @@ pub enum ItemKind {
     Profile(Profile),
     Step(Step),
     Stop(StopBlock),
+    /// What decides, after the last step.
+    Verdict(Block),
+    AcceptRisk(AcceptRisk),
     Check(Definition),
     Action(Definition),
     Native(Native),
@@ -111,6 +114,13 @@ pub struct Step {
     pub no_return: Option<Span>,
     pub when: Option<Expr>,
     pub body: Block,
+}
+
+/// `accept-risk "title" { covers = […] … }`
+#[derive(Clone, Debug)]
+pub struct AcceptRisk {
+    pub title: StringLit,
+    pub entries: Vec<Binding>,
 }
 
 /// `stop "why" { when … for 10s every 5s; since deploy; except during degraded }`

@@ -43,6 +43,15 @@ impl Story {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1").env_remove("RUST_LOG");
+        // Whatever the tests themselves were started with: in the background, by nohup(1).
+        // SAFETY: signal(2) alone between fork and exec.
+        unsafe {
+            std::os::unix::process::CommandExt::pre_exec(&mut command, || {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                Ok(())
+            });
+        }
         command
     }
 

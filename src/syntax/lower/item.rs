@@ -5,8 +5,8 @@ use pest::iterators::Pair;
 use crate::diagnostic::Span;
 use crate::syntax::parser::Rule;
 use crate::syntax::tree::{
-    Block, Changes, Definition, EffectWord, Expr, ExprKind, Header, Item, ItemKind, KeyDecl, Name, Native, Param,
-    ParamDecl, Profile, RecordDecl, Step, StopBlock, StringLit, TypeExpr, Use,
+    AcceptRisk, Block, Changes, Definition, EffectWord, Expr, ExprKind, Header, Item, ItemKind, KeyDecl, Name, Native,
+    Param, ParamDecl, Profile, RecordDecl, Step, StopBlock, StringLit, TypeExpr, Use,
 };
 
 use super::Lowering;
@@ -24,6 +24,20 @@ impl Lowering<'_> {
             Rule::profile => self.profile(pair, span),
             Rule::step => self.step(pair, span),
             Rule::stop_block => self.stop_block(pair, span),
+            Rule::verdict => {
+                let block = pair.into_inner().find(|part| part.as_rule() == Rule::block);
+                ItemKind::Verdict(block.map(|block| self.block(block)).unwrap_or_default())
+            }
+            Rule::accept_risk => {
+                let mut risk = AcceptRisk { title: Self::no_string(span), entries: Vec::new() };
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::settings => risk.entries = self.settings(part),
+                        _ => risk.title = self.string(part),
+                    }
+                }
+                ItemKind::AcceptRisk(risk)
+            }
             Rule::check => ItemKind::Check(self.definition(pair, span)),
             Rule::action => ItemKind::Action(self.definition(pair, span)),
             Rule::native => self.native(pair, span),
