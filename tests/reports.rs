@@ -103,12 +103,172 @@ fn foreign_text_is_harmless_in_each_form() {
         "hostile",
         "<script>alert(1)</script> ```\n| a | b |\n\u{1b}[2J\u{1b}]0;title\u{7}\r\u{202e}txt.exe\u{202c} # heading [link](http://127.0.0.1)\n",
     );
-    for format in ["text", "markdown", "json"] {
+    for format in ["text", "markdown", "json", "junit", "tap", "html"] {
         let told = story.run(&["exec", "--format", format, "plan.runbook"]);
         assert_eq!(told.status, 1);
         for harmful in ['\u{1b}', '\u{7}', '\r', '\u{202e}'] {
             assert!(!told.text.contains(harmful), "{format} holds {harmful:?}:\n{}", told.text);
         }
     }
+    let page = story.run(&["report", "--format", "html", "last"]).stdout;
+    let page = page_of(&page);
+    assert!(page.descendants().all(|node| !node.has_tag_name("script")), "what a command printed is text");
+    assert!(page.descendants().any(|node| node.text().is_some_and(|text| text.contains("<script>alert(1)</script>"))));
     shown("hostile_markdown", &story, &["exec", "--format", "markdown", "plan.runbook"]);
+}
+
+/// A page, read as strictly as XML is: nothing that was put into it is markup.
+fn page_of(page: &str) -> roxmltree::Document<'_> {
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    roxmltree::Document::parse_with_options(page, options).unwrap_or_else(|error| panic!("{error}\n{page}"))
+}
+
+/// A plan with all that a row can come to.
+const MIXED: &str = r##"runbook "All kinds" {
+  longest-risk = 36500d
+}
+step held {
+  run "touch there"
+  expect there: file("there") is present
+  for name in ["a", "b"] {
+    expect either: file(name) is absent
+  }
+}
+step empty {
+  run "true"
+}
+step skipped when 1 == 2 {
+  run "true"
+}
+step mixed {
+  expect risk: file("risk") is present
+  expect file("gone") is present else warn "it is gone"
+  expect number("x") == 1
+  expect file("there") is absent
+}
+step later {
+  run "true"
+}
+accept-risk "It may be missing" {
+  covers   = [mixed.risk]
+  until    = 2100-01-01
+  approver = "tests"
+  reason   = "it is missing on purpose"
+}
+"##;
+
+#[test]
+fn every_form_tells_the_same_counts() {
+    let story = Story::new(MIXED);
+    let files = ["r.xml", "r.tap", "r.md", "r.json", "r.jsonl", "r.txt", "r.html"];
+    let reports: Vec<&str> = files.iter().flat_map(|file| ["--report", file]).collect();
+    let told = story.run(&[&["exec", "-q", "plan.runbook"], reports.as_slice()].concat());
+    assert_eq!(told.status, 1, "{}", told.text);
+    let read = |name: &str| std::fs::read_to_string(story.path(name)).expect("a report");
+    let events: Vec<serde_json::Value> = serde_json::from_str(&read("r.json")).expect("JSON");
+    let lines: Vec<serde_json::Value> =
+        read("r.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(events, lines);
+    let expects = &events.last().expect("a verdict")["expects"];
+    let count = |what: &str| expects[what].as_u64().expect("a count") as usize;
+    assert_eq!(["held", "differed", "unknown", "waived"].map(count), [3, 2, 1, 1], "{expects}");
+
+    let xml = read("r.xml");
+    let xml = roxmltree::Document::parse(&xml).expect("XML");
+    let named = |name: &str| xml.descendants().filter(|node| node.has_tag_name(name)).count();
+    // Seven rows, the two steps without one that passed or was skipped, and one behind the failed step.
+    let counts = ["testcase", "failure", "error", "skipped", "system-out"].map(named);
+    assert_eq!(counts, [10, 1, 1, 2, 2]);
+    let root = xml.root_element();
+    let counts = ["tests", "failures", "errors", "skipped"].map(|name| root.attribute(name).expect("a count"));
+    assert_eq!(counts, ["10", "1", "1", "2"]);
+
+    let tap = read("r.tap");
+    assert!(tap.starts_with("TAP version 14\n1..10\n"), "{tap}");
+    let points =
+        |start: &str, end: &str| tap.lines().filter(|line| line.starts_with(start) && line.contains(end)).count();
+    let counts = [points("ok ", ""), points("ok ", "# SKIP"), points("not ok ", ""), points("not ok ", "# TODO")];
+    assert_eq!(counts, [6, 2, 4, 2], "{tap}");
+    assert!(tap.ends_with("# NO-GO: 4 held, 2 not\n"), "{tap}");
+
+    let html = read("r.html");
+    let page = page_of(&html);
+    let rows = |class: &str| {
+        let class = format!("row {class}");
+        page.descendants().filter(|node| node.attribute("class") == Some(&class)).count()
+    };
+    assert_eq!(["good", "bad", "unknown", "doubt"].map(rows), [3, 1, 1, 2]);
+    assert!(read("r.md").contains("3 held, 2 differed, 1 unknown"));
+    assert!(read("r.txt").contains("3 held, 2 differed, 1 unknown, 1 accepted"));
+    // The same again, from the record alone.
+    for (format, file) in
+        [("junit", "r.xml"), ("tap", "r.tap"), ("markdown", "r.md"), ("json", "r.jsonl"), ("html", "r.html")]
+    {
+        assert_eq!(story.run(&["report", "last", "--format", format]).stdout, read(file), "{format}");
+    }
+}
+
+#[test]
+fn a_page_holds_all_that_it_shows_and_can_be_read_in_both_schemes() {
+    let story = Story::new(MIXED);
+    story.exec();
+    let html = story.run(&["report", "last", "--format", "html"]).stdout;
+    let page = page_of(&html);
+    for node in page.descendants() {
+        for name in ["src", "onclick", "onload", "style"] {
+            assert!(node.attribute(name).is_none(), "{node:?}");
+        }
+        // Every way in it leads to a place in it.
+        if let Some(way) = node.attribute("href") {
+            let id = way.strip_prefix('#').unwrap_or_else(|| panic!("{way} leads away"));
+            assert!(page.descendants().any(|node| node.attribute("id") == Some(id)), "{way} leads nowhere");
+        }
+        if let Some(id) = node.attribute("id") {
+            let same = page.descendants().filter(|node| node.attribute("id") == Some(id)).count();
+            assert_eq!(same, 1, "{id} is there twice");
+        }
+    }
+    assert!(!html.contains("@import") && !html.contains("url("), "nothing is loaded");
+    assert_eq!(page.descendants().filter(|node| node.has_tag_name("h1")).count(), 1);
+    assert!(html.contains("lang=\"en\"") && html.contains("prefers-color-scheme: dark"));
+    // Words against their ground: at least 4.5 to 1 (WCAG 2.2, 1.4.3).
+    let css = include_str!("../src/report/html.css");
+    let colours = |from: &str| -> Vec<(String, [f64; 3])> {
+        let block = css.split_once(from).expect("a palette").1.split_once('}').expect("its end").0;
+        let colour = regex::Regex::new("--([a-z]+): #([0-9a-f]{6})").expect("a pattern");
+        let part = |text: &str| f64::from(u8::from_str_radix(text, 16).expect("hexadecimal")) / 255.0;
+        colour
+            .captures_iter(block)
+            .map(|found| (found[1].to_owned(), [0, 2, 4].map(|at| part(&found[2][at..at + 2]))))
+            .collect()
+    };
+    let luminance = |colour: &[f64; 3]| {
+        let linear = colour.map(|part| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    };
+    for palette in [colours("color-scheme: light dark;"), colours("(prefers-color-scheme: dark) {")] {
+        assert_eq!(palette.len(), 9, "{palette:?}");
+        let of = |name: &str| luminance(&palette.iter().find(|(known, _)| known == name).expect("a colour").1);
+        for ground in ["paper", "shade"] {
+            for words in ["ink", "soft", "good", "bad", "doubt", "unknown"] {
+                let contrast = (of(ground).max(of(words)) + 0.05) / (of(ground).min(of(words)) + 0.05);
+                assert!(contrast >= 4.5, "{words} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_that_can_not_be_written_is_told_before_anything_is_done() {
+    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch done\"\n}\n");
+    for (path, words) in [
+        ("no/such/folder.md", "no such file or directory"),
+        ("report.pdf", "told by its ending"),
+        ("report", "told by its ending"),
+    ] {
+        let told = story.run(&["exec", "plan.runbook", "--report", path]);
+        assert_eq!(told.status, 2, "{}", told.text);
+        assert!(told.text.contains(words), "{}", told.text);
+        assert!(!story.path("done").exists());
+    }
 }

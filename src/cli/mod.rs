@@ -70,6 +70,9 @@ enum Format {
     Text,
     Json,
     Markdown,
+    Html,
+    Junit,
+    Tap,
 }
 
 /// What sets a runbook's params and chooses its steps.
@@ -95,6 +98,16 @@ struct Choice {
     /// The form of what is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    reports: Reports,
+}
+
+/// Files that a report is written to.
+#[derive(Args)]
+struct Reports {
+    /// Write a report, in the form of the file's ending: .txt, .md, .html, .json, .jsonl, .xml (JUnit), .tap (may be given again)
+    #[arg(long, value_name = "PATH")]
+    report: Vec<std::path::PathBuf>,
 }
 
 /// What all commands are told.

@@ -99,17 +99,28 @@ impl<W: Write> Write for Watched<W> {
     }
 }
 
-/// Standard output for what is told at once: whoever reads it is not written to line by line.
-#[derive(Clone)]
-pub(super) struct Gathered(Arc<Mutex<BufWriter<std::io::Stdout>>>);
+/// For what is told at once: whoever reads it is not written to line by line.
+pub(super) struct Gathered<W: Write>(Arc<Mutex<BufWriter<W>>>);
 
-impl Default for Gathered {
+impl Default for Gathered<std::io::Stdout> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(BufWriter::with_capacity(1 << 16, std::io::stdout()))))
+        Self::from(BufWriter::with_capacity(1 << 16, std::io::stdout()))
     }
 }
 
-impl Write for Gathered {
+impl<W: Write> From<BufWriter<W>> for Gathered<W> {
+    fn from(out: BufWriter<W>) -> Self {
+        Self(Arc::new(Mutex::new(out)))
+    }
+}
+
+impl<W: Write> Clone for Gathered<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W: Write> Write for Gathered<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).write(bytes)
     }

@@ -104,13 +104,18 @@ pub(super) fn settings(past: &Past) -> Settings {
     Settings { recorded: recorded.collect(), values_required: true, ..Settings::default() }
 }
 
-/// A form that tells all of a run at its end is told what happened before.
-pub(super) fn behind(mut sinks: Vec<Box<dyn Sink>>, format: Format, past: &Past) -> Vec<Box<dyn Sink>> {
-    if format == Format::Markdown
-        && let Some(markdown) = sinks.first_mut()
-    {
-        past.events.iter().filter(|event| !ends(event)).for_each(|event| markdown.take(event));
+/// Forms that tell all of a run at its end are told what happened before: the printed one, if it is one, and files.
+pub(super) fn behind(
+    mut sinks: Vec<Box<dyn Sink>>,
+    format: Format,
+    mut files: Vec<Box<dyn Sink>>,
+    past: &Past,
+) -> Vec<Box<dyn Sink>> {
+    let printed = matches!(format, Format::Markdown | Format::Html | Format::Junit | Format::Tap);
+    for sink in sinks.iter_mut().take(usize::from(printed)).chain(&mut files) {
+        past.events.iter().filter(|event| !ends(event)).for_each(|event| sink.take(event));
     }
+    sinks.extend(files);
     sinks
 }
 

@@ -6,8 +6,11 @@ use clap::Args;
 
 use crate::engine::event::{Body, Sink};
 use crate::record::{Record, Store};
+use crate::report::html::Html;
 use crate::report::json::Json;
+use crate::report::junit::Junit;
 use crate::report::markdown::Markdown;
+use crate::report::tap::Tap;
 use crate::report::text::Text;
 
 use super::recorded::{Found, ends, found};
@@ -50,6 +53,9 @@ impl Report {
         let mut sink: Box<dyn Sink> = match self.format {
             Format::Json => Box::new(Json::new(out)),
             Format::Markdown => Box::new(Markdown::new(out)),
+            Format::Html => Box::new(Html::new(out)),
+            Format::Junit => Box::new(Junit::new(out)),
+            Format::Tap => Box::new(Tap::new(out)),
             // One stream for what was two when it was live.
             Format::Text => Box::new(Text::new(out.clone(), out, global.text(true))),
         };

@@ -18,7 +18,7 @@ use crate::report::text::wall;
 
 use super::recorded::{Found, behind, found, settings};
 use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime, sinks};
-use super::{Format, Global, NOT_RUN, NOT_TOLD, output};
+use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
 #[derive(Args)]
 pub(super) struct Resume {
@@ -38,6 +38,8 @@ pub(super) struct Resume {
     format: Format,
     #[command(flatten)]
     acting: Acting,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 impl Resume {
@@ -72,6 +74,7 @@ impl Resume {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
         }
         let footing = self.footing(&runtime, &program, &past)?;
+        let reports = self.reports.sinks()?;
         let begun = found.take_up()?;
         let cancel = Cancel::new();
         let identity = Identity { run: Some(run), by: user(), host: host() };
@@ -84,7 +87,7 @@ impl Resume {
             redactor: output::REDACTOR.clone(),
             outlets: Outlets {
                 ledger: Some(begun.ledger),
-                sinks: behind(sinks(self.format, global, false, &cancel), self.format, &past),
+                sinks: behind(sinks(self.format, global, false, &cancel), self.format, reports, &past),
             },
             cancel: cancel.clone(),
         };

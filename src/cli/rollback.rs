@@ -12,7 +12,7 @@ use crate::report::safe::safe;
 
 use super::recorded::{behind, found};
 use super::run::{exit_code, listening, lock, real, refused, runtime, sinks};
-use super::{Format, Global, NOT_RUN, output};
+use super::{Format, Global, NOT_RUN, Reports, output};
 
 #[derive(Args)]
 pub(super) struct Rollback {
@@ -24,6 +24,8 @@ pub(super) struct Rollback {
     /// How long to wait for the runbook's lock
     #[arg(long, value_name = "DURATION", value_parser = super::run::duration)]
     wait: Option<Duration>,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 impl Rollback {
@@ -51,6 +53,7 @@ impl Rollback {
         }
         let runtime = runtime()?;
         let _lock = lock(&program, Some(&run), self.wait)?;
+        let reports = self.reports.sinks()?;
         let begun = found.take_up()?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Rolling back run {run}: {}", safe(&program.title));
@@ -66,7 +69,7 @@ impl Rollback {
             redactor: output::REDACTOR.clone(),
             outlets: Outlets {
                 ledger: Some(begun.ledger),
-                sinks: behind(sinks(self.format, global, false, &cancel), self.format, &past),
+                sinks: behind(sinks(self.format, global, false, &cancel), self.format, reports, &past),
             },
             cancel: cancel.clone(),
         };

@@ -1,6 +1,7 @@
 //! `runbook exec FILE` and `runbook dry-run FILE`
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,16 @@ use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, S
 use crate::record::lock::{Holder, NotHeld};
 use crate::record::{Folder, Held, Lock, Store, host, user};
 use crate::report::diagnostic as shown;
-use crate::report::json::Json;
+use crate::report::html::Html;
+use crate::report::json::{Json, JsonArray};
+use crate::report::junit::Junit;
 use crate::report::markdown::Markdown;
+use crate::report::tap::Tap;
 use crate::report::text::{Text, time, wall};
 use crate::syntax::literal;
 use crate::world::{Asks, Backends, Eyes, Hands};
 
-use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
+use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, Reports, input, output};
 
 #[derive(Args)]
 pub(super) struct Exec {
@@ -116,7 +120,47 @@ pub(super) fn sinks(format: Format, global: Global, dry: bool, cancel: &Cancel) 
         Format::Markdown => {
             vec![Box::new(Markdown::new(out())), Box::new(Text::new(err(), std::io::sink(), global.text(false)))]
         }
+        Format::Html | Format::Junit | Format::Tap => {
+            let form: Box<dyn Sink> = match format {
+                Format::Html => Box::new(Html::new(out())),
+                Format::Tap => Box::new(Tap::new(out())),
+                _ => Box::new(Junit::new(out())),
+            };
+            vec![form, Box::new(Text::new(err(), std::io::sink(), global.text(false)))]
+        }
         Format::Text => vec![Box::new(Text::new(err(), out(), global.text(dry)))],
+    }
+}
+
+impl Reports {
+    /// The forms of the files. Each file is there before anything is done, so that what can't be written is known then.
+    pub fn sinks(&self) -> Result<Vec<Box<dyn Sink>>, ExitCode> {
+        self.report.iter().map(|path| Self::sink(path).map_err(|why| refused(NOT_RUN, why))).collect()
+    }
+
+    fn sink(path: &Path) -> Result<Box<dyn Sink>, String> {
+        let shown = path.display();
+        let ending = path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_lowercase();
+        if !["txt", "md", "html", "json", "jsonl", "xml", "tap"].contains(&ending.as_str()) {
+            return Err(format!(
+                "`--report {shown}`: a report's form is told by its ending: .txt, .md, .html, .json, .jsonl, .xml (JUnit) or .tap"
+            ));
+        }
+        let file = std::fs::File::create(path)
+            .map_err(|error| format!("the report `{shown}` can't be written: {}", crate::check::plain(&error)))?;
+        let out = std::io::BufWriter::new(file);
+        Ok(match ending.as_str() {
+            "md" => Box::new(Markdown::new(out)),
+            "html" => Box::new(Html::new(out)),
+            "json" => Box::new(JsonArray::new(out)),
+            "jsonl" => Box::new(Json::new(out)),
+            "xml" => Box::new(Junit::new(out)),
+            "tap" => Box::new(Tap::new(out)),
+            _ => {
+                let out = output::Gathered::from(out);
+                Box::new(Text::new(out.clone(), out, crate::report::text::Settings::default()))
+            }
+        })
     }
 }
 
@@ -134,15 +178,18 @@ impl Exec {
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
         let runtime = runtime()?;
         let _lock = lock(&program, None, self.acting.wait)?;
+        let reports = self.choice.reports.sinks()?;
         let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
         let cancel = Cancel::new();
+        let mut sinks = sinks(self.choice.format, global, false, &cancel);
+        sinks.extend(reports);
         let setup = Setup {
             program,
             world: real(),
             options,
             identity: Identity { run: Some(begun.run), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks: sinks(self.choice.format, global, false, &cancel) },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks },
             cancel: cancel.clone(),
         };
         let ended = runtime.block_on(listening(cancel, exec(setup)));
@@ -280,7 +327,11 @@ impl DryRun {
             Err(code) => return code,
         };
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
-        let sinks = sinks(self.choice.format, global, true, &Cancel::new());
+        let mut sinks = sinks(self.choice.format, global, true, &Cancel::new());
+        match self.choice.reports.sinks() {
+            Ok(reports) => sinks.extend(reports),
+            Err(code) => return code,
+        }
         let tally = runtime.block_on(plan(program, &options, trust, sinks));
         runtime.shutdown_background();
         if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }

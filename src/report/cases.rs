@@ -1,0 +1,203 @@
+//! A run as test cases: one for each row of each expect, as it was told last; and for what failed without one.
+//!
+//! In: events. Out: [`Cases`], which the forms for CI systems (`junit`, `tap`) write down. They tell the same counts as the
+//! verdict does.
+
+use indexmap::IndexMap;
+
+use crate::engine::event::{Body, Event, ExpectResult, Place, State, StepOutcome, Verdict};
+
+/// What a case came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Held,
+    Differed,
+    Unknown,
+    /// An accepted risk covers it: the title.
+    Waived(String),
+    /// `else warn`: the words.
+    Warned(String),
+    /// An action that failed, or a step for another reason.
+    Failed,
+    Skipped(String),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub step: String,
+    pub name: String,
+    pub outcome: Outcome,
+    /// What is to be said of it, line by line: expected, found, where.
+    pub details: Vec<(&'static str, String)>,
+    pub seconds: f64,
+}
+
+/// Gathers the cases of a run.
+#[derive(Default)]
+pub(super) struct Cases {
+    pub title: String,
+    /// By step, in the order in which they were come to.
+    steps: IndexMap<String, StepCases>,
+    titles: IndexMap<String, String>,
+    pub verdict: Option<Verdict>,
+    pub reasons: Vec<String>,
+    pub seconds: f64,
+}
+
+/// By what makes a case: an expect's id, with its rows; an action's place.
+type StepCases = IndexMap<String, Vec<Case>>;
+
+impl Cases {
+    /// Takes an event; whether that was the last.
+    pub fn take(&mut self, event: &Event) -> bool {
+        let place = &event.place;
+        let step = place.step.clone().unwrap_or_default();
+        match &event.body {
+            Body::RunStarted { runbook, steps, .. } => {
+                self.title.clone_from(runbook);
+                self.titles = steps.iter().map(|step| (step.name.clone(), step.title.clone())).collect();
+            }
+            // Asked once more, an expect is what it comes to then.
+            Body::ExpectStarted { .. } => {
+                self.steps.entry(step).or_default().insert(place.expect.clone().unwrap_or_default(), Vec::new());
+            }
+            Body::ExpectEnded(result) => {
+                let case = expect(place, result);
+                rows(self.steps.entry(step).or_default(), place.expect.as_deref().unwrap_or_default()).push(case);
+            }
+            Body::ActionEnded { action, error, elapsed, .. } => {
+                let cases = self.steps.entry(step.clone()).or_default();
+                let key = format!("run {}", at(place));
+                match error {
+                    Some(error) => {
+                        let details = vec![("found", error.clone()), ("at", at(place))];
+                        let name = format!("run {action}");
+                        cases.insert(
+                            key,
+                            vec![Case { step, name, outcome: Outcome::Failed, details, seconds: elapsed.0 }],
+                        );
+                    }
+                    // It was done in the end.
+                    None => drop(cases.shift_remove(&key)),
+                }
+            }
+            Body::StepEnded { outcome, reason, elapsed, .. } => {
+                self.step(step, *outcome, reason.as_deref(), elapsed.0);
+            }
+            Body::Verdict { verdict, reasons, elapsed, .. } => {
+                self.verdict = Some(*verdict);
+                self.reasons.clone_from(reasons);
+                self.seconds = elapsed.0;
+                self.remaining();
+                return true;
+            }
+            Body::Summary { elapsed, .. } => {
+                self.seconds = elapsed.0;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// A step that has no case of its own has one for itself.
+    fn step(&mut self, step: String, outcome: StepOutcome, reason: Option<&str>, seconds: f64) {
+        let cases = self.steps.entry(step.clone()).or_default();
+        let reason = reason.unwrap_or_default().to_owned();
+        let outcome = match outcome {
+            StepOutcome::Skipped => Outcome::Skipped(reason.clone()),
+            StepOutcome::Failed if cases.values().flatten().any(|case| blocks(&case.outcome)) => return,
+            StepOutcome::Failed => Outcome::Failed,
+            _ if cases.values().flatten().next().is_some() => return,
+            _ => Outcome::Held,
+        };
+        let details = if outcome == Outcome::Failed { vec![("found", reason)] } else { Vec::new() };
+        let name = self.titles.get(&step).cloned().unwrap_or_else(|| step.clone());
+        cases.insert(String::new(), vec![Case { step, name, outcome, details, seconds }]);
+    }
+
+    /// A NO-GO that no case shows has one: a stop condition, an interrupt.
+    fn remaining(&mut self) {
+        if self.verdict == Some(Verdict::NoGo) && self.count(blocks) == 0 {
+            let cases = self.steps.entry("verdict".to_owned()).or_default();
+            for reason in &self.reasons {
+                let details = vec![("found", reason.clone())];
+                let (step, name) = ("verdict".to_owned(), reason.clone());
+                cases
+                    .insert(reason.clone(), vec![Case { step, name, outcome: Outcome::Failed, details, seconds: 0.0 }]);
+            }
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Case> {
+        self.steps.values().flat_map(IndexMap::values).flatten()
+    }
+
+    pub fn count(&self, is: impl Fn(&Outcome) -> bool) -> usize {
+        self.iter().filter(|case| is(&case.outcome)).count()
+    }
+
+    /// By step, in their order, with their titles.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, &str, Vec<&Case>)> {
+        self.steps.iter().filter_map(|(step, cases)| {
+            let title = self.titles.get(step).map_or(step.as_str(), String::as_str);
+            let cases: Vec<&Case> = cases.values().flatten().collect();
+            (!cases.is_empty()).then_some((step.as_str(), title, cases))
+        })
+    }
+}
+
+/// The rows of the expect that a row belongs to: its id goes on where the expect's own ends.
+fn rows<'c>(cases: &'c mut StepCases, id: &str) -> &'c mut Vec<Case> {
+    let mut expect = id;
+    while !cases.contains_key(expect) {
+        match expect.rfind(['.', '[']) {
+            Some(end) => expect = &expect[..end],
+            None => {
+                expect = id;
+                break;
+            }
+        }
+    }
+    cases.entry(expect.to_owned()).or_default()
+}
+
+/// It keeps the run from being a GO.
+pub(super) fn blocks(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Differed | Outcome::Unknown | Outcome::Failed)
+}
+
+fn at(place: &Place) -> String {
+    format!("{}:{}", place.file.as_deref().unwrap_or_default(), place.line.unwrap_or_default())
+}
+
+fn expect(place: &Place, result: &ExpectResult) -> Case {
+    let step = place.step.clone().unwrap_or_default();
+    let id = place.expect.as_deref().unwrap_or_default();
+    let text = result.asked.as_deref().unwrap_or(&result.text);
+    let own = id.strip_prefix(&format!("{step}.")).unwrap_or(id);
+    let name = match (result.named, own.find('[')) {
+        (true, _) => format!("{own}: {text}"),
+        (false, Some(keys)) => format!("{text} {}", &own[keys..]),
+        (false, None) => text.to_owned(),
+    };
+    let outcome = match result.state {
+        State::Holds => Outcome::Held,
+        _ if result.waived => Outcome::Waived(result.risk.clone().unwrap_or_default()),
+        _ if result.warn => Outcome::Warned(result.message.clone().unwrap_or_default()),
+        State::Differs => Outcome::Differed,
+        State::Unknown => Outcome::Unknown,
+    };
+    let mut details = Vec::new();
+    if outcome != Outcome::Held {
+        details.push(("expected", result.expected.clone()));
+        details.push(("found", result.actual.clone()));
+        details.extend(result.reason.clone().map(|reason| ("because", reason)));
+        details.extend(result.message.clone().map(|message| ("means", message)));
+        if result.attempts > 1 {
+            details.push(("asked", format!("{} times", result.attempts)));
+        }
+        details.push(("at", at(place)));
+    }
+    Case { step, name, outcome, details, seconds: result.elapsed.0 }
+}
