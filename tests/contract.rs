@@ -98,6 +98,12 @@ fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
         "runbook \"T\" {\n  on-stop = rollback\n}\nstep a {\n  run \"true\"\n  rollback within 5s {\n    run \"true\"\n  }\n}\nstep b {\n  run \"false\"\n}\n",
     );
     events.extend(undone.events("exec"));
+    let unsigned = Story::new("runbook \"T\" { }\nstep a {\n  confirm \"It is known\" by \"tests\"\n}\n");
+    events.extend(unsigned.events("dry-run"));
+    let alone =
+        unsigned.command(&["exec", "--format", "json", "plan.runbook"]).stdin(Stdio::null()).output().expect("it runs");
+    let alone = String::from_utf8_lossy(&alone.stdout).into_owned();
+    events.extend(alone.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
     // Cut off in its second action, and gone on with.
     let cut = Story::new(
         "runbook \"T\" { }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",

@@ -11,6 +11,11 @@ use support::{BINARY, Story};
 
 /// Runs a command on a terminal, and types a line when it shows `when`; what the terminal showed.
 fn on_a_terminal(story: &Story, command: &str, when: &str, typed: &str) -> String {
+    conversation(story, command, &[(when, typed)])
+}
+
+/// The same with several lines, each when something is shown.
+fn conversation(story: &Story, command: &str, lines: &[(&str, &str)]) -> String {
     let shown = story.path("shown");
     let mut script = Command::new("script");
     script.args(["-qefc", &format!("{BINARY} {command}")]).arg(&shown).current_dir(story.folder.path());
@@ -19,11 +24,13 @@ fn on_a_terminal(story: &Story, command: &str, when: &str, typed: &str) -> Strin
     let mut keys = child.stdin.take().expect("its keys");
     let read = || String::from_utf8_lossy(&std::fs::read(&shown).unwrap_or_default()).into_owned();
     let began = Instant::now();
-    while !read().contains(when) {
-        assert!(began.elapsed() < Duration::from_secs(20), "{when:?} was not shown: {}", read());
-        std::thread::sleep(Duration::from_millis(20));
+    for (when, typed) in lines {
+        while !read().contains(when) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{when:?} was not shown: {}", read());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        keys.write_all(format!("{typed}\r").as_bytes()).expect("typed");
     }
-    keys.write_all(format!("{typed}\r").as_bytes()).expect("typed");
     child.wait().expect("it ends");
     drop(keys);
     read()
@@ -56,4 +63,24 @@ fn a_person_decides_about_an_action_in_doubt() {
         assert!(shown.contains(word), "{typed}: {shown}");
         assert_eq!(std::fs::read_to_string(story.path("log")).expect("a log"), log, "{typed}: {shown}");
     }
+}
+
+#[test]
+fn a_person_confirms_and_types_what_is_asked_for() {
+    let plan = "runbook \"T\" { }\nstep a {\n  confirm \"Change ticket\" as ticket: string matching \"CHG-[0-9]+\" by \"operations\"\n  run \"echo #{ticket} > ticket\"\n}\n";
+    let story = Story::new(plan);
+    let shown = conversation(
+        &story,
+        "exec plan.runbook",
+        &[
+            ("as operations, yes or no:", "yes"),
+            ("your name [", "Ana"),
+            ("ticket (a string matching CHG-[0-9]+):", "4711"),
+            ("`4711` is not a string matching", "CHG-4711"),
+        ],
+    );
+    assert!(shown.contains("confirmed by Ana: CHG-4711") && shown.contains(" GO "), "{shown}");
+    assert_eq!(std::fs::read_to_string(story.path("ticket")).expect("a ticket"), "CHG-4711\n");
+    let shown = conversation(&story, "exec plan.runbook", &[("as operations, yes or no:", "no"), ("your name [", "")]);
+    assert!(shown.contains("was refused by") && shown.contains("NO-GO"), "{shown}");
 }

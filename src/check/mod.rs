@@ -32,6 +32,7 @@ use crate::syntax::tree::ItemKind;
 pub use library::library;
 pub(crate) use load::plain;
 use names::Checker;
+pub use params::read_as;
 use program::{Program, Settings};
 
 /// A text to check.

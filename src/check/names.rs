@@ -92,6 +92,8 @@ pub(super) struct Checker {
     pub sensitive: std::collections::HashSet<Span>,
     /// The names that were written before expects, by step (or `verdict`).
     pub written: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// What is confirmed, by step.
+    pub confirms: std::collections::HashSet<(usize, Arc<str>)>,
     /// The value of a `secret` is being read.
     pub reads_secret: bool,
     /// Which definition calls which, for circles: caller, callee, place.
@@ -134,6 +136,7 @@ impl Checker {
             used_modules: std::collections::HashSet::new(),
             sensitive: std::collections::HashSet::new(),
             written: HashMap::new(),
+            confirms: std::collections::HashSet::new(),
             reads_secret: false,
             calls: Vec::new(),
         }

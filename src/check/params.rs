@@ -230,6 +230,11 @@ fn constant(kind: &ExprKind) -> Option<Value> {
     }
 }
 
+/// A text as a type reads it: what a person answers.
+pub fn read_as(text: &str, ty: &Type) -> Option<Value> {
+    from_text(text, ty, std::path::Path::new(""))
+}
+
 /// What `--set` says, as its param's type reads it. Paths are relative to where they were typed.
 fn from_text(text: &str, ty: &Type, typed_in: &std::path::Path) -> Option<Value> {
     Some(match ty {

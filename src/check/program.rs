@@ -195,6 +195,7 @@ pub enum Stmt {
         after: Option<Expr>,
         span: Span,
     },
+    Confirm(Confirm),
     /// In a handler: the run ends, and is undone.
     RollBack {
         span: Span,
@@ -214,6 +215,27 @@ pub enum Member {
         value: Expr,
         span: Span,
     },
+}
+
+/// What only a person knows.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// What is to be confirmed; written out, since answers name it.
+    pub text: Arc<str>,
+    /// Who may.
+    pub role: Arc<str>,
+    /// What is asked for beside a yes.
+    pub answer: Option<TypedAnswer>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct TypedAnswer {
+    pub name: Arc<str>,
+    pub var: Var,
+    pub ty: Type,
+    /// Of the whole answer.
+    pub matching: Option<regex::Regex>,
 }
 
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use crate::syntax::tree::{self, Name, StmtKind};
 use crate::value::{Type, Value};
 
 use super::names::{Checker, Ctx};
-use super::program::{Arg, Expr, ExprKind, For, If, Member as GroupMember, RunTarget, Stmt, Var};
+use super::program::{Arg, Confirm, Expr, ExprKind, For, If, Member as GroupMember, RunTarget, Stmt, TypedAnswer, Var};
 
 /// The ids that were written in a step or definition, and where.
 pub(super) type Ids = HashMap<Arc<str>, Span>;
@@ -136,6 +136,11 @@ impl Checker {
                     let after = after.as_ref().map(|after| self.typed(ctx, after, &Type::Duration).expr);
                     out.push(Stmt::Retry { times, after, span: stmt.span });
                 }
+                StmtKind::Confirm(confirm) => {
+                    if let Some(confirm) = self.confirm(ctx, confirm, stmt.span, outermost) {
+                        out.push(Stmt::Confirm(confirm));
+                    }
+                }
                 StmtKind::RollBack => {
                     self.only_in_handler(ctx, stmt.span, "rollback");
                     out.push(Stmt::RollBack { span: stmt.span });
@@ -159,6 +164,59 @@ impl Checker {
             }
         }
         out
+    }
+
+    fn confirm(&mut self, ctx: &mut Ctx, confirm: &tree::Confirm, span: Span, outermost: bool) -> Option<Confirm> {
+        let word = Span { end: span.start + 7, ..span };
+        if ctx.step.is_none() {
+            let message = "a `confirm` belongs to a step: who answers is told what for";
+            self.error(Diagnostic::new(Code::Misplaced, word, message));
+            return None;
+        }
+        let mut written = |literal: &tree::StringLit, what: &str| match literal.plain() {
+            Some(text) if !text.trim().is_empty() => Some(text),
+            _ => {
+                let message = format!("{what} is written out");
+                self.error(Diagnostic::new(Code::BadParam, literal.span, message));
+                None
+            }
+        };
+        let text = written(&confirm.text, "what is to be confirmed")?;
+        let role = written(&confirm.role, "who may confirm it")?;
+        let step = ctx.step.unwrap_or_default();
+        if !self.confirms.insert((step, text.clone())) {
+            let message = "this is to be confirmed a second time in this step";
+            let help = "answers name what they confirm: say what is different about it";
+            self.error(Diagnostic::new(Code::DoubledId, confirm.text.span, message).help(help));
+        }
+        let mut answer = None;
+        if let Some((name, ty)) = &confirm.answer {
+            let unit = ctx.unit;
+            let ty = self.ty(ty, unit);
+            if !(ty.is_textual()
+                || matches!(ty, Type::Number | Type::Bool | Type::Duration | Type::Size | Type::Percent | Type::Time))
+            {
+                let message = format!("a person can't type {}", super::types::a(&ty));
+                self.error(
+                    Diagnostic::new(Code::TypeMismatch, name.span, message).help("ask for a string or a number"),
+                );
+            }
+            let matching = confirm.matching.as_ref().and_then(|pattern| {
+                let text = pattern.plain().unwrap_or_default();
+                match regex::Regex::new(&format!("^(?:{text})$")) {
+                    Ok(regex) => Some(regex),
+                    Err(_) => {
+                        let message = "the regular expression can't be read";
+                        self.error(Diagnostic::new(Code::BadRegex, pattern.span, message));
+                        None
+                    }
+                }
+            });
+            let var = self.var(name, ty.clone(), false, Some("binding"));
+            self.bind(ctx, name, var, outermost);
+            answer = Some(TypedAnswer { name: name.text.clone(), var, ty, matching });
+        }
+        Some(Confirm { text, role, answer, span })
     }
 
     fn only_in_handler(&mut self, ctx: &Ctx, span: Span, word: &str) {

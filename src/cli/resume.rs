@@ -16,6 +16,8 @@ use crate::record::{host, user};
 use crate::report::safe::safe;
 use crate::report::text::wall;
 
+use crate::world::people::Answers;
+
 use super::recorded::{Found, behind, found, settings};
 use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime, sinks};
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
@@ -68,6 +70,7 @@ impl Resume {
             Some(program) => (program.clone(), Some(program.hash.to_string())),
             None => (found.program(&past, self.format, global)?, None),
         };
+        let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
         let _lock = lock(&program, Some(&run), self.acting.wait)?;
         if !global.quiet && self.format != Format::Json {
@@ -81,7 +84,7 @@ impl Resume {
         let resumed = footing.told(&past, &identity, begun.torn, changed);
         let setup = Setup {
             program,
-            world: real(),
+            world: real(answers),
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: self.acting.no_rollback },
             identity,
             redactor: output::REDACTOR.clone(),
@@ -106,7 +109,8 @@ impl Resume {
     ) -> Result<Footing, ExitCode> {
         let mut decisions = Decisions { redo: self.redo.clone(), assume_done: self.assume_done.clone() };
         loop {
-            let looking = preflight(program.clone(), real(), output::REDACTOR.clone(), past, &decisions);
+            let looking =
+                preflight(program.clone(), real(Answers::default()), output::REDACTOR.clone(), past, &decisions);
             let refusal = match runtime.block_on(looking) {
                 Ok(footing) => return Ok(footing),
                 Err(refusal) => refusal,

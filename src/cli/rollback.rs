@@ -10,6 +10,8 @@ use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_bac
 use crate::record::{host, user};
 use crate::report::safe::safe;
 
+use crate::world::people::Answers;
+
 use super::recorded::{behind, found};
 use super::run::{exit_code, listening, lock, real, refused, runtime, sinks};
 use super::{Format, Global, NOT_RUN, Reports, output};
@@ -63,7 +65,7 @@ impl Rollback {
         let reason = format!("{} on {} asked for it", identity.by, identity.host);
         let setup = Setup {
             program,
-            world: real(),
+            world: real(Answers::default()),
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: false },
             identity,
             redactor: output::REDACTOR.clone(),

@@ -14,7 +14,7 @@ use crate::engine::cancel::Cause;
 use crate::engine::event::{Sink, State, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
-use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec};
+use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
 use crate::record::lock::{Holder, NotHeld};
 use crate::record::{Folder, Held, Lock, Store, host, user};
 use crate::report::diagnostic as shown;
@@ -25,6 +25,7 @@ use crate::report::markdown::Markdown;
 use crate::report::tap::Tap;
 use crate::report::text::{Text, time, wall};
 use crate::syntax::literal;
+use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, Reports, input, output};
@@ -46,6 +47,9 @@ pub(super) struct Acting {
     /// How long to wait for the runbook's lock
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
+    /// What people have confirmed before: who, as which role, when, for which item
+    #[arg(long, value_name = "FILE.toml")]
+    pub answers: Option<std::path::PathBuf>,
 }
 
 #[derive(Args)]
@@ -176,6 +180,7 @@ impl Exec {
     fn try_run(self, global: Global) -> Result<ExitCode, ExitCode> {
         let (program, options) = self.choice.program(global)?;
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
+        let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
         let _lock = lock(&program, None, self.acting.wait)?;
         let reports = self.choice.reports.sinks()?;
@@ -185,7 +190,7 @@ impl Exec {
         sinks.extend(reports);
         let setup = Setup {
             program,
-            world: real(),
+            world: real(answers),
             options,
             identity: Identity { run: Some(begun.run), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
@@ -237,11 +242,21 @@ fn held_by(name: &str, holder: Option<&Holder>, wait: Option<Duration>) -> Strin
 }
 
 /// The world outside.
-pub(super) fn real() -> Real {
+pub(super) fn real(answers: Answers) -> Real {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let backends = Backends::default();
     let eyes = Eyes::new(backends.clone(), clock.clone(), Asks::Terminal);
-    Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock }
+    let people = Asked::new(answers, user());
+    Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), people, clock }
+}
+
+impl Acting {
+    /// What people have answered before, where a file says it.
+    pub fn answers(&self, program: &Program) -> Result<Answers, ExitCode> {
+        let Some(path) = &self.answers else { return Ok(Answers::default()) };
+        let read = Answers::read(path, &questions(program), jiff::Timestamp::now());
+        read.map_err(|why| refused(NOT_RUN, format!("{why}; nothing was run")))
+    }
 }
 
 /// Carries a program out without a record.
@@ -249,7 +264,7 @@ pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) 
     let cancel = Cancel::new();
     let setup = Setup {
         program,
-        world: real(),
+        world: real(Answers::default()),
         options: Options::default(),
         identity: Identity { run: None, by: user(), host: host() },
         redactor: output::REDACTOR.clone(),

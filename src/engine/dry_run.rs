@@ -14,6 +14,7 @@ use crate::value::{Answer, Truth, Unknown, UnknownCause};
 use super::action;
 use super::ask::Round;
 use super::cancel::Flag;
+use super::confirm;
 use super::core::{Core, Site};
 use super::emit::{Emitter, Tally};
 use super::eval::Eval;
@@ -281,6 +282,16 @@ impl<'c> Walk<'c> {
                         }
                         if let (false, Some(body)) = (decided, &choice.otherwise) {
                             self.stmts(body, &open, needless).await;
+                        }
+                    }
+                    Stmt::Confirm(confirm) => {
+                        let question = confirm::question(site, confirm);
+                        let answer = question.answer.map(|wanted| format!("{}: {}", wanted.name, wanted.kind));
+                        let body = Body::ConfirmPlanned { text: question.text, role: question.role, answer };
+                        self.core.emit(site, confirm.span, body);
+                        if let Some(answer) = &confirm.answer {
+                            let reason = format!("typed by {} when it is run", confirm.role);
+                            self.core.slots.bind(answer.var, Answer::unknown(UnknownCause::LeftOut, reason).into());
                         }
                     }
                     // These stand in handlers only.

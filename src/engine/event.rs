@@ -220,6 +220,21 @@ pub enum Body {
         state: State,
         actual: String,
     },
+    /// In a dry run: what a person would be asked.
+    ConfirmPlanned {
+        text: String,
+        role: String,
+        /// What is asked for beside a yes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+    },
+    /// A person is asked.
+    ConfirmAsked {
+        text: String,
+        role: String,
+    },
+    /// A person answered, or nobody did.
+    Confirmed(Box<Confirmed>),
     /// Behind the last step: what decides is asked.
     VerdictStarted,
     /// The run is undone: these steps, in this order.
@@ -367,6 +382,31 @@ pub struct Before {
     /// Its id.
     pub expect: String,
     pub state: State,
+}
+
+/// What came of a `confirm`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Confirmed {
+    pub text: String,
+    pub role: String,
+    pub given: bool,
+    /// Who answered, when, and where the answer is from; nobody, if nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The host on which it was asked.
+    pub host: String,
+    /// What was typed beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
+    /// Why it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An accepted risk that stood in the way of a NO-GO.

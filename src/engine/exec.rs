@@ -32,7 +32,7 @@ use super::scope::Slots;
 use super::start;
 use super::step::{Course, End, Halt};
 use super::stop::Watch;
-use super::world::{Act, Clock, Look, Trust, Vouch};
+use super::world::{Act, Clock, Look, People, Trust, Vouch};
 
 /// A world that can be changed.
 #[derive(Clone)]
@@ -40,6 +40,7 @@ pub struct Real {
     pub look: Arc<dyn Look>,
     pub vouch: Arc<dyn Vouch>,
     pub act: Arc<dyn Act>,
+    pub people: Arc<dyn People>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -100,8 +101,9 @@ impl Way<'_> {
             Way::On(past, footing, _) => (Some(*past), footing.clone()),
             Way::Back(past, _) => (Some(*past), Footing::default()),
         };
-        let mut exec = Exec::new(&core, world.act, cancel.clone(), &watch, past, &decisions, footing);
+        let mut exec = Exec::new(&core, world.act, world.people, cancel.clone(), &watch, past, &decisions, footing);
         exec.looking = false;
+        exec.host.clone_from(&identity.host);
         exec.may_undo = !options.no_rollback;
         let mut tally = Outcomes::default();
         if let Some(past) = past {
@@ -195,6 +197,9 @@ struct Outcomes {
 pub(super) struct Exec<'c> {
     pub core: &'c Core,
     pub act: Arc<dyn Act>,
+    pub people: Arc<dyn People>,
+    /// The host that it runs on.
+    pub host: String,
     pub cancel: Cancel,
     watch: &'c Watch,
     pub past: Option<&'c Past>,
@@ -213,9 +218,11 @@ pub(super) struct Exec<'c> {
 }
 
 impl<'c> Exec<'c> {
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn new(
         core: &'c Core,
         act: Arc<dyn Act>,
+        people: Arc<dyn People>,
         cancel: Cancel,
         watch: &'c Watch,
         past: Option<&'c Past>,
@@ -225,6 +232,8 @@ impl<'c> Exec<'c> {
         Self {
             core,
             act,
+            people,
+            host: String::new(),
             cancel,
             watch,
             past,

@@ -18,6 +18,7 @@ pub mod world;
 mod action;
 mod ask;
 mod compute;
+mod confirm;
 mod core;
 mod describe;
 mod diff;
@@ -37,6 +38,7 @@ mod step;
 mod stop;
 
 pub use cancel::Cancel;
+pub use confirm::questions;
 pub use dry_run::{ReadOnly, dry_run};
 pub use emit::Outlets;
 pub use exec::{Ended, Real, Setup, WayBack, exec, resume as go_on, roll_back};

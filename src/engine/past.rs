@@ -74,6 +74,7 @@ pub enum What {
     LeftOut,
     Group { ok: bool, reason: String },
     Handler { data: Json },
+    Confirmed { given: bool, reason: String, data: Option<Json> },
     Retry { attempt: u32, of: u32, after: Seconds },
 }
 
@@ -210,6 +211,11 @@ impl PastStep {
             Body::ActionSkipped { .. } => What::LeftOut,
             Body::GroupEnded { ok, reason } => What::Group { ok: *ok, reason: reason.clone().unwrap_or_default() },
             Body::HandlerStarted { data, .. } => What::Handler { data: data.clone().unwrap_or_default() },
+            Body::Confirmed(confirmed) => What::Confirmed {
+                given: confirmed.given,
+                reason: confirmed.reason.clone().unwrap_or_default(),
+                data: confirmed.data.clone(),
+            },
             Body::Retrying { attempt, of, after } => {
                 self.retries.insert(at.clone(), *attempt);
                 What::Retry { attempt: *attempt, of: *of, after: *after }

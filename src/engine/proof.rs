@@ -145,7 +145,11 @@ where
                             self.stmts(&definition.body, inner).await;
                         }
                     },
-                    Stmt::Show { .. } | Stmt::Stop { .. } | Stmt::Retry { .. } | Stmt::RollBack { .. } => {}
+                    Stmt::Confirm(_)
+                    | Stmt::Show { .. }
+                    | Stmt::Stop { .. }
+                    | Stmt::Retry { .. }
+                    | Stmt::RollBack { .. } => {}
                 }
             }
         })

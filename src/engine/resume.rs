@@ -124,7 +124,8 @@ pub async fn preflight(
     let watch = Watch::new(&core.program);
     let options = Options { only: past.only.clone(), from: past.from.clone(), ..Options::default() };
     let chosen = Chosen::of(&core.program, &options);
-    let exec = Exec::new(&core, world.act, Cancel::new(), &watch, Some(past), decisions, Footing::default());
+    let exec =
+        Exec::new(&core, world.act, world.people, Cancel::new(), &watch, Some(past), decisions, Footing::default());
     start::globals(&core, Some(past)).await;
     for (at, step) in core.program.steps.iter().enumerate() {
         let begun = chosen.holds(at) && past.steps.get(&*step.name).is_some_and(|past| past.attempt > 0);

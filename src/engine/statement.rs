@@ -230,6 +230,7 @@ impl<'c> Exec<'c> {
                             self.stmts(course, Kind::Inner, body, site.clone(), within).await?;
                         }
                     }
+                    Stmt::Confirm(confirm) => self.confirm(course, confirm, &site, within).await?,
                     Stmt::Stop { why, span } => {
                         let reason = match why {
                             Some(why) => Eval::new(self.core, &site, &Round::new()).message(why).await,
@@ -507,7 +508,7 @@ impl<'c> Exec<'c> {
     }
 
     /// What failed was neither an action nor a group: a handler may retry, but nothing mends it.
-    async fn unhandled(
+    pub(super) async fn unhandled(
         &self,
         course: &mut Course<'c>,
         site: &Site,

@@ -291,6 +291,7 @@ impl What {
             What::LeftOut => "an action that was not needed".to_owned(),
             What::Group { .. } => "a group of expects".to_owned(),
             What::Handler { .. } => "`on-failure`".to_owned(),
+            What::Confirmed { .. } => "a confirmation".to_owned(),
             What::Retry { .. } => "a retry".to_owned(),
         }
     }

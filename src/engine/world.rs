@@ -54,6 +54,47 @@ pub trait Act: Send + Sync {
     ) -> BoxFuture<'static, Outcome>;
 }
 
+/// Knows what no program can know.
+pub trait People: Send + Sync {
+    /// Who answered, and what; or why nobody did. Dropping the future ends the question.
+    fn ask(&self, question: Question) -> BoxFuture<'static, Result<Reply, String>>;
+}
+
+/// What a person is asked.
+#[derive(Clone)]
+pub struct Question {
+    /// As answers name it: `step.What is to be confirmed`.
+    pub item: String,
+    pub text: String,
+    pub role: String,
+    /// What is asked for beside a yes.
+    pub answer: Option<Wanted>,
+}
+
+/// An answer that is typed.
+#[derive(Clone)]
+pub struct Wanted {
+    pub name: String,
+    /// What it is, in words: "a string matching CHG-[0-9]+".
+    pub kind: String,
+    /// Says what is wrong with an answer.
+    pub check: Arc<Check>,
+}
+
+/// Says what is wrong with a text, if something is.
+pub type Check = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
+/// What a person answered.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub given: bool,
+    pub by: String,
+    pub at: Timestamp,
+    pub value: Option<String>,
+    /// The terminal, or the file.
+    pub source: String,
+}
+
 /// Takes what an action prints while it runs. Bytes as they come: any, of any size.
 pub trait Output: Send + Sync {
     fn chunk(&self, stream: Stream, bytes: &[u8]);

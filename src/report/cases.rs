@@ -81,6 +81,15 @@ impl Cases {
                     None => drop(cases.shift_remove(&key)),
                 }
             }
+            Body::Confirmed(confirmed) => {
+                let outcome = if confirmed.given { Outcome::Held } else { Outcome::Failed };
+                let reason = confirmed.reason.clone().map(|reason| ("found", reason));
+                let details = reason.into_iter().chain((!confirmed.given).then(|| ("at", at(place)))).collect();
+                let name = format!("confirm {} by {}", confirmed.text, confirmed.role);
+                let key = format!("confirm {}", confirmed.text);
+                let case = Case { step: step.clone(), name, outcome, details, seconds: 0.0 };
+                self.steps.entry(step).or_default().insert(key, vec![case]);
+            }
             Body::StepEnded { outcome, reason, elapsed, .. } => {
                 self.step(step, *outcome, reason.as_deref(), elapsed.0);
             }

@@ -366,6 +366,41 @@ impl<W: Write + Send> Sink for Html<W> {
                 let told = format!("<p class=\"part\">attempt {attempt}</p>\n");
                 self.rows().push_str(&told);
             }
+            Body::ConfirmPlanned { text: what, role, .. } => {
+                self.belongs(place);
+                let told = format!(
+                    "<p class=\"action planned\"><span class=\"mark\">would ask</span> {}: {}</p>\n",
+                    text(role),
+                    text(what)
+                );
+                self.rows().push_str(&told);
+            }
+            Body::Confirmed(confirmed) => {
+                self.belongs(place);
+                let class = if confirmed.given { "good" } else { "bad" };
+                if let (Some(section), false) = (&mut self.step, confirmed.given) {
+                    section.bad = true;
+                }
+                let mut details = String::new();
+                let at = confirmed.at.map(wall);
+                for (what, told) in [
+                    ("by", &confirmed.by),
+                    ("as", &Some(confirmed.role.clone())),
+                    ("when", &at),
+                    ("answer", &confirmed.value),
+                    ("because", &confirmed.reason),
+                    ("from", &confirmed.source),
+                ] {
+                    told.iter().for_each(|told| fact(&mut details, what, told));
+                }
+                let open = if confirmed.given { "" } else { " open=\"\"" };
+                let row = format!(
+                    "<details class=\"row {class}\"{open}><summary>{}{}</summary><dl>{details}</dl></details>\n",
+                    mark(class),
+                    text(&confirmed.text)
+                );
+                self.rows().push_str(&row);
+            }
             Body::VerdictStarted => self.open("verdict", "What decides"),
             Body::StepEnded { outcome, reason, elapsed, .. } => {
                 let reason = reason.as_deref().unwrap_or_default();

@@ -196,6 +196,19 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
             Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
             Body::ExpectEnded(result) => self.expect(&event.place, result),
+            Body::ConfirmPlanned { text, role, .. } => {
+                self.steps.push_str(&format!("- ☐ would ask {}: {}{possible}\n", escaped(role), escaped(text)));
+            }
+            Body::Confirmed(confirmed) => {
+                let by = confirmed.by.as_deref().map(escaped).unwrap_or_default();
+                let at = confirmed.at.map(|at| format!(", {}", escaped(&at.to_string()))).unwrap_or_default();
+                let value = confirmed.value.as_ref().map(|value| format!(": {}", code(value))).unwrap_or_default();
+                let (text, role) = (escaped(&confirmed.text), escaped(&confirmed.role));
+                match &confirmed.reason {
+                    None => self.steps.push_str(&format!("- ☑ {text}{value} — {by} as {role}{at}\n")),
+                    Some(reason) => self.steps.push_str(&format!("- ❌ {}\n", escaped(reason))),
+                }
+            }
             Body::VerdictStarted => self.steps.push_str("\n### Verdict\n\n"),
             Body::Resumed(resumed) => {
                 let cut_off = escaped(&resumed.cut_off.to_string());

@@ -620,6 +620,28 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             Body::Verdict { .. } => self.verdict(event),
             Body::Summary { .. } => self.summary(event),
+            Body::ConfirmPlanned { text, role, answer } => {
+                self.belongs(place);
+                let answer = answer.as_ref().map(|answer| format!("  {}", safe(answer))).unwrap_or_default();
+                let mark = self.paint.action("would ask");
+                self.line(&format!("  {mark} {}: {}{}", safe(role), safe(text), self.paint.dim(&answer)));
+            }
+            Body::ConfirmAsked { text, role } => {
+                self.belongs(place);
+                self.line(&format!("  {} {}  {}", self.paint.action("☐"), safe(text), self.paint.dim(&safe(role))));
+            }
+            Body::Confirmed(confirmed) => {
+                let by = confirmed.by.as_deref().unwrap_or_default();
+                let value = confirmed.value.as_ref().map(|value| format!(": {}", safe(value))).unwrap_or_default();
+                let at = confirmed.at.map(|at| format!("  {}", wall(at))).unwrap_or_default();
+                if confirmed.given {
+                    let told = format!("  {} confirmed by {}{value}", self.paint.good("☑"), safe(by));
+                    self.line(&format!("{told}{}", self.paint.dim(&at)));
+                } else {
+                    let reason = safe(confirmed.reason.as_deref().unwrap_or_default());
+                    self.line(&format!("  {} {}", self.paint.bad("✗"), self.paint.bad(&reason)));
+                }
+            }
             Body::VerdictStarted => {
                 self.last_part = None;
                 self.last_possible = None;

@@ -7,8 +7,21 @@ use crate::diagnostic::{Code, Diagnostic, FileId, Span, did_you_mean};
 
 use super::parser::Rule;
 
-const STATEMENTS: &[&str] =
-    &["run", "let", "secret", "show", "expect", "for", "if", "on-failure", "finally", "rollback", "stop", "retry"];
+const STATEMENTS: &[&str] = &[
+    "run",
+    "let",
+    "secret",
+    "show",
+    "expect",
+    "for",
+    "if",
+    "on-failure",
+    "finally",
+    "rollback",
+    "confirm",
+    "stop",
+    "retry",
+];
 
 const ITEMS: &[&str] = &[
     "runbook",
@@ -82,6 +95,10 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::retry => "`retry`",
         Rule::unbuilt_stmt | Rule::unbuilt_stmt_word | Rule::unbuilt_item | Rule::unbuilt_item_word => return None,
         Rule::rollback | Rule::rollback_stmt => "`rollback`",
+        Rule::confirm => "`confirm`",
+        Rule::answer => "`as`",
+        Rule::matching => "`matching`",
+        Rule::by => "`by`",
         Rule::verdict => "`verdict`",
         Rule::accept_risk => "`accept-risk`",
         Rule::lasting => "`lasting`",

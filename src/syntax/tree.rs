@@ -242,6 +242,8 @@ pub enum StmtKind {
         times: Expr,
         after: Option<Expr>,
     },
+    /// `confirm "text" by "role"`: what only a person knows.
+    Confirm(Box<Confirm>),
     /// `rollback`, in a handler: the run is undone.
     RollBack,
     OnFailure(Block),
@@ -253,6 +255,15 @@ pub enum StmtKind {
     },
     /// A text that could not be read; the parser has said why.
     Bad,
+}
+
+/// `confirm "Change ticket" as ticket: string matching "CHG-[0-9]+" by "operations"`
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    pub text: StringLit,
+    pub answer: Option<(Name, TypeExpr)>,
+    pub matching: Option<StringLit>,
+    pub role: StringLit,
 }
 
 /// What follows `run`, and its modifiers.

@@ -10,6 +10,7 @@ pub mod env;
 pub mod file;
 pub mod http;
 pub mod net;
+pub mod people;
 mod prompt;
 pub mod shell;
 pub mod time;

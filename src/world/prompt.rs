@@ -60,7 +60,7 @@ fn is_plain(char: char) -> bool {
 }
 
 /// A line, without its end.
-fn line(mut terminal: File, given_up: &AtomicBool) -> std::io::Result<Vec<u8>> {
+pub(super) fn line(mut terminal: File, given_up: &AtomicBool) -> std::io::Result<Vec<u8>> {
     let mut line = Vec::new();
     let tenth = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
     while !given_up.load(Ordering::Relaxed) && line.len() < MOST {

@@ -14,6 +14,7 @@ use runbook::engine::resume::{Decisions, preflight};
 use runbook::engine::world::RunClock;
 use runbook::engine::{Cancel, Identity, Options, Outlets, Past, Real, Redactor, Setup, exec, go_on};
 use runbook::record::{Folder, Store};
+use runbook::world::people::{Answers, Asked};
 use runbook::world::shell::keeper;
 use runbook::world::{Asks, Backends, Eyes, Hands};
 
@@ -51,7 +52,8 @@ fn world() -> Real {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let backends = Backends::default();
     let eyes = Eyes::new(backends.clone(), clock.clone(), Asks::Nobody);
-    Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), clock }
+    let people = Asked::new(Answers::default(), "t".to_owned());
+    Real { look: eyes.clone(), vouch: eyes, act: Hands::new(backends), people, clock }
 }
 
 fn program(file: &str, settings: &Settings) -> Arc<Program> {

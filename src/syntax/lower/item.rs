@@ -224,7 +224,7 @@ impl Lowering<'_> {
         Some(ParamDecl { name: name?, ty: ty?, default, doc })
     }
 
-    fn type_expr(&mut self, pair: Pair<'_, Rule>) -> TypeExpr {
+    pub(super) fn type_expr(&mut self, pair: Pair<'_, Rule>) -> TypeExpr {
         let mut ty = TypeExpr { path: Vec::new(), of: None, optional: false, span: self.span(&pair) };
         for part in pair.into_inner() {
             match part.as_rule() {

@@ -5,8 +5,8 @@ use pest::iterators::Pair;
 use crate::diagnostic::Span;
 use crate::syntax::parser::Rule;
 use crate::syntax::tree::{
-    Binding, Block, Expect, Expr, ExprKind, For, If, Name, Otherwise, Run, RunModifier, RunModifierKind, RunTarget,
-    Stmt, StmtKind, StringLit,
+    Binding, Block, Confirm, Expect, Expr, ExprKind, For, If, Name, Otherwise, Run, RunModifier, RunModifierKind,
+    RunTarget, Stmt, StmtKind, StringLit,
 };
 
 use super::Lowering;
@@ -54,6 +54,7 @@ impl Lowering<'_> {
                 StmtKind::Rollback { within, body: self.only_block(pair) }
             }
             Rule::rollback_stmt => StmtKind::RollBack,
+            Rule::confirm => StmtKind::Confirm(Box::new(self.confirm(pair, span))),
             Rule::stop_stmt => {
                 let why = pair.into_inner().next();
                 StmtKind::Stop(why.map(|pair| self.string(pair)))
@@ -74,6 +75,38 @@ impl Lowering<'_> {
             _ => StmtKind::Bad,
         };
         Stmt { kind, span }
+    }
+
+    fn confirm(&mut self, pair: Pair<'_, Rule>, span: Span) -> Confirm {
+        let none = || StringLit { parts: Vec::new(), span };
+        let mut confirm = Confirm { text: none(), answer: None, matching: None, role: none() };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::by => {
+                    if let Some(role) = part.into_inner().next() {
+                        confirm.role = self.string(role);
+                    }
+                }
+                Rule::answer => {
+                    let mut name = None;
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::name => name = Some(self.name(&part)),
+                            Rule::type_expr => {
+                                let ty = self.type_expr(part);
+                                confirm.answer = name.take().map(|name| (name, ty));
+                            }
+                            Rule::matching => {
+                                confirm.matching = part.into_inner().next().map(|pattern| self.string(pattern));
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                _ => confirm.text = self.string(part),
+            }
+        }
+        confirm
     }
 
     fn only_block(&mut self, pair: Pair<'_, Rule>) -> Block {

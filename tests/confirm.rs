@@ -1,0 +1,166 @@
+//! `confirm`: who answers, where, and what is refused.
+
+mod support;
+
+use support::{Story, Told};
+
+const PLAN: &str = r##"runbook "Sign-off" { }
+
+step signoff "People answer for it" {
+  run "touch begun"
+  confirm "Passwords are changed" by "security"
+  confirm "Change ticket" as ticket: string matching "CHG-[0-9]+" by "operations"
+  confirm "Seats" as seats: number by "operations"
+}
+
+step close {
+  run "echo #{signoff.ticket} #{signoff.seats} > closed"
+  expect signoff.seats + 1 == 13
+}
+"##;
+
+/// An answer of now.
+fn answer(item: &str, role: &str, more: &str) -> String {
+    let at = jiff::Timestamp::now();
+    format!("[[answer]]\nitem = \"{item}\"\nrole = \"{role}\"\nby = \"Ana\"\nat = {at:.0}\nconfirmed = true\n{more}\n")
+}
+
+fn all() -> String {
+    [
+        answer("signoff.Passwords are changed", "security", ""),
+        answer("signoff.Change ticket", "operations", "value = \"CHG-4711\""),
+        answer("signoff.Seats", "operations", "value = \"12\""),
+    ]
+    .concat()
+}
+
+/// Without a terminal, whatever the tests were started on.
+fn alone(story: &Story, args: &[&str]) -> Told {
+    let mut command = std::process::Command::new("setsid");
+    command.args(["-w", support::BINARY]).args(args).current_dir(story.folder.path()).env("NO_COLOR", "1");
+    support::told(command.stdin(std::process::Stdio::null()).output().expect("setsid(1) runs"))
+}
+
+#[test]
+fn what_was_answered_before_is_in_the_record_and_in_the_report() {
+    let story = Story::new(PLAN);
+    story.write("answers.toml", &all());
+    let told = alone(
+        &story,
+        &["exec", "plan.runbook", "--answers", "answers.toml", "--report", "r.html", "--report", "r.xml"],
+    );
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert_eq!(std::fs::read_to_string(story.path("closed")).expect("closed"), "CHG-4711 12\n");
+    for words in ["☐ Passwords are changed  security", "☑ confirmed by Ana", "confirmed by Ana: CHG-4711"] {
+        assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
+    }
+    let report = story.run(&["report", "last", "--format", "markdown"]).stdout;
+    assert!(report.contains("☑ Change ticket: `CHG-4711` — Ana as operations"), "{report}");
+    let html = std::fs::read_to_string(story.path("r.html")).expect("a page");
+    assert!(html.contains("Change ticket") && html.contains("answers.toml"), "{html}");
+    let xml = std::fs::read_to_string(story.path("r.xml")).expect("a report");
+    assert!(xml.contains("confirm Passwords are changed by security"), "{xml}");
+}
+
+#[test]
+fn what_is_not_answered_is_no_go() {
+    let story = Story::new(PLAN);
+    let told = alone(&story, &["exec", "plan.runbook"]);
+    assert_eq!(told.status, 1, "{}", told.text);
+    for words in [
+        "\"Passwords are changed\" was not confirmed by security",
+        "no `--answers` file was given",
+        "no terminal to ask on",
+    ] {
+        assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
+    }
+    assert!(!story.path("closed").exists());
+    story.write("answers.toml", &answer("signoff.Passwords are changed", "security", ""));
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, 1, "{}", told.text);
+    assert!(
+        told.text.contains("\"Change ticket\" was not confirmed by operations: `answers.toml` does not answer it"),
+        "{}",
+        told.text
+    );
+    let refused = all().replacen("confirmed = true", "confirmed = false", 1);
+    story.write("answers.toml", &refused);
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, 1, "{}", told.text);
+    assert!(told.text.contains("was refused by Ana (security)"), "{}", told.text);
+}
+
+#[test]
+fn a_file_of_answers_is_refused_with_its_line() {
+    let day = |hours: i64| {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        format!("at = {at:.0}\n")
+    };
+    let good = all();
+    let now = good.lines().find(|line| line.starts_with("at = ")).expect("a time").to_owned() + "\n";
+    for (from, to, words) in [
+        (
+            "role = \"security\"",
+            "role = \"operations\"".to_owned(),
+            "answers.toml:3: `signoff.Passwords are changed` is to be confirmed by security",
+        ),
+        (
+            "signoff.Passwords are changed",
+            "signoff.Passwords changed".to_owned(),
+            "answers.toml:2: the runbook does not ask for",
+        ),
+        (now.as_str(), day(-200), "answers.toml:5: this answer is of"),
+        (now.as_str(), day(3), "which has not come yet"),
+        (
+            now.as_str(),
+            "at = 2026-11-20\n".to_owned(),
+            "answers.toml:5: when it was answered has a day, a time and an offset",
+        ),
+        ("CHG-4711", "4711".to_owned(), "`4711` is not a string matching CHG-[0-9]+"),
+        ("\"12\"", "\"many\"".to_owned(), "`many` is not a number"),
+        ("value = \"12\"", String::new(), "asks for `seats`"),
+        ("confirmed = true\n\n", "confirmed = true\nvalue = \"x\"\n".to_owned(), "asks for no value"),
+        ("confirmed = true\n", "all = true\n".to_owned(), "answers.toml:"),
+        ("signoff.Seats", "signoff.Change ticket".to_owned(), "is answered twice"),
+        ("[[answer]]", "[[answer".to_owned(), "answers.toml:1:"),
+    ] {
+        let story = Story::new(PLAN);
+        let text = good.replacen(from, &to, 1);
+        assert_ne!(text, good, "{from}");
+        story.write("answers.toml", &text);
+        let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+        assert_eq!(told.status, 2, "{words}: {}", told.text);
+        assert!(
+            told.text.contains(words) && told.text.contains("nothing was run"),
+            "{words:?} is not in:\n{}",
+            told.text
+        );
+        assert!(!story.path("begun").exists() && !story.path(".runbook").exists());
+    }
+}
+
+#[test]
+fn what_was_confirmed_is_not_asked_again_when_a_run_is_gone_on_with() {
+    let cut = PLAN.replace(
+        "  expect signoff.seats",
+        "  run \"test -e cut || { touch cut; kill -9 $PPID; sleep 9; }\"\n  expect signoff.seats",
+    );
+    let story = Story::new(&cut.replace("step close {", "step close idempotent {"));
+    story.write("answers.toml", &all());
+    let told = story.run(&["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, -1, "{}", told.text);
+    let told = alone(&story, &["resume", "last"]);
+    assert_eq!(told.status, 0, "{}", told.text);
+}
+
+#[test]
+fn a_dry_run_says_what_will_be_asked_of_whom() {
+    let told = Story::new(PLAN).dry_run();
+    for words in [
+        "would ask security: Passwords are changed",
+        "would ask operations: Change ticket  ticket: a string matching CHG-[0-9]+",
+        "typed by operations when it is run",
+    ] {
+        assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
+    }
+}
