@@ -56,6 +56,8 @@ fn what_was_answered_before_is_in_the_record_and_in_the_report() {
     }
     let report = story.run(&["report", "last", "--format", "markdown"]).stdout;
     assert!(report.contains("☑ Change ticket: `CHG-4711` — Ana as operations"), "{report}");
+    assert!(report.contains("### Sign-offs") && report.contains("| Change ticket | operations | Ana | 20"), "{report}");
+    assert!(report.contains("### The run") && report.contains("- runbook: `plan.runbook`"), "{report}");
     let html = std::fs::read_to_string(story.path("r.html")).expect("a page");
     assert!(html.contains("Change ticket") && html.contains("answers.toml"), "{html}");
     let xml = std::fs::read_to_string(story.path("r.xml")).expect("a report");
@@ -163,4 +165,22 @@ fn a_dry_run_says_what_will_be_asked_of_whom() {
     ] {
         assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
     }
+}
+
+#[test]
+fn the_answers_of_the_reference_answer_its_runbook() {
+    let page = include_str!("../docs/language.md");
+    let (_, section) = page.split_once("## What only a person knows").expect("the section");
+    let block = |kind: &str| {
+        let (_, rest) = section.split_once(&format!("```{kind}")).expect("a block");
+        let (_, rest) = rest.split_once('\n').expect("its text");
+        rest.split_once("```").expect("its end").0.to_owned()
+    };
+    let story = Story::new(&block("runbook"));
+    let at = regex::Regex::new("at        = .*").expect("a pattern");
+    let now = format!("at        = {:.0}", jiff::Timestamp::now());
+    story.write("answers.toml", &at.replace_all(&block("toml"), now.as_str()));
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert!(told.text.contains("closing CHG-4711"), "{}", told.text);
 }

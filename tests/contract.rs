@@ -100,8 +100,10 @@ fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     events.extend(undone.events("exec"));
     let unsigned = Story::new("runbook \"T\" { }\nstep a {\n  confirm \"It is known\" by \"tests\"\n}\n");
     events.extend(unsigned.events("dry-run"));
-    let alone =
-        unsigned.command(&["exec", "--format", "json", "plan.runbook"]).stdin(Stdio::null()).output().expect("it runs");
+    // Without a terminal, on which it would ask.
+    let mut alone = std::process::Command::new("setsid");
+    alone.args(["-w", support::BINARY, "exec", "--format", "json", "plan.runbook"]).current_dir(unsigned.folder.path());
+    let alone = alone.stdin(Stdio::null()).output().expect("setsid(1) runs");
     let alone = String::from_utf8_lossy(&alone.stdout).into_owned();
     events.extend(alone.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
     // Cut off in its second action, and gone on with.

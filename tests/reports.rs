@@ -40,6 +40,9 @@ fn normalised(text: &str) -> String {
     let asked = regex::Regex::new(r"asked \d+ times").expect("a pattern");
     let short = regex::Regex::new(r"  …s\n").expect("a pattern");
     let run = regex::Regex::new(r" · run \d{8}-\d{6}-[a-z0-9]{4}").expect("a pattern");
+    // Of the facts of a run, those that are another's next time.
+    let facts = regex::Regex::new(r"- (run|began|by|with): `[^`]*`\n").expect("a pattern");
+    let text = &facts.replace_all(text, "- $1: `…`\n");
     let hash = regex::Regex::new(r"\b[0-9a-f]{12,64}\b").expect("a pattern");
     let text = asked.replace_all(text, "asked … times");
     let text = hash.replace_all(&text, "…");

@@ -16,12 +16,24 @@ pub struct Markdown<W> {
     title: String,
     mode: Mode,
     steps: String,
+    /// Who answered for what, a row each.
+    signed: String,
+    /// The facts of the run, a line each.
+    facts: String,
     fold: Fold,
 }
 
 impl<W: Write + Send> Markdown<W> {
     pub fn new(out: W) -> Self {
-        Self { out, title: String::new(), mode: Mode::Exec, steps: String::new(), fold: Fold::default() }
+        Self {
+            out,
+            title: String::new(),
+            mode: Mode::Exec,
+            steps: String::new(),
+            signed: String::new(),
+            facts: String::new(),
+            fold: Fold::default(),
+        }
     }
 
     /// Rows that were kept back while more of the same came.
@@ -145,7 +157,15 @@ impl<W: Write + Send> Markdown<W> {
             }
             _ => return,
         }
-        let _ = write!(self.out, "{head}{}", self.steps);
+        let mut foot = String::new();
+        if !self.signed.is_empty() {
+            let head = "| what | as | by | when | answer |\n| --- | --- | --- | --- | --- |\n";
+            foot.push_str(&format!("\n### Sign-offs\n\n{head}{}", self.signed));
+        }
+        if !self.facts.is_empty() {
+            foot.push_str(&format!("\n### The run\n\n{}", self.facts));
+        }
+        let _ = write!(self.out, "{head}{}{foot}", self.steps);
         let _ = self.out.flush();
     }
 }
@@ -161,9 +181,28 @@ impl<W: Write + Send> Sink for Markdown<W> {
         }
         let possible = event.place.possible.as_deref().map(|why| format!(" — _{}_", escaped(why))).unwrap_or_default();
         match &event.body {
-            Body::RunStarted { runbook, mode, .. } => {
+            Body::RunStarted { runbook, mode, run, by, host, program, hash, owner, params, .. } => {
                 self.title = runbook.clone();
                 self.mode = *mode;
+                if *mode == Mode::Exec {
+                    let who = by.as_ref().zip(host.as_ref()).map(|(by, host)| format!("{by} on {host}"));
+                    let file = event.place.file.clone().unwrap_or_default();
+                    for (what, told) in [
+                        ("runbook", Some(file)),
+                        ("sha256", Some(hash.clone())),
+                        ("run", run.clone()),
+                        ("began", Some(event.time.to_string())),
+                        ("by", who),
+                        ("owner", owner.clone()),
+                        ("with", Some(format!("runbook {program}"))),
+                    ] {
+                        self.facts.extend(told.map(|told| format!("- {what}: {}\n", code(&told))));
+                    }
+                    for param in params {
+                        let told = format!("{} = {}", param.name, param.value);
+                        self.facts.push_str(&format!("- param {} ({})\n", code(&told), escaped(&param.origin)));
+                    }
+                }
             }
             Body::StepStarted { title, attempt } => {
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
@@ -204,6 +243,14 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 let at = confirmed.at.map(|at| format!(", {}", escaped(&at.to_string()))).unwrap_or_default();
                 let value = confirmed.value.as_ref().map(|value| format!(": {}", code(value))).unwrap_or_default();
                 let (text, role) = (escaped(&confirmed.text), escaped(&confirmed.role));
+                let cell = |text: String| text.replace('\n', " ");
+                self.signed.push_str(&cell(format!(
+                    "| {text} | {role} | {} | {} | {} |",
+                    if confirmed.given { by.as_str() } else { "❌ not given" },
+                    confirmed.at.map(|at| escaped(&at.to_string())).unwrap_or_default(),
+                    confirmed.value.as_deref().map(escaped).unwrap_or_default()
+                )));
+                self.signed.push('\n');
                 match &confirmed.reason {
                     None => self.steps.push_str(&format!("- ☑ {text}{value} — {by} as {role}{at}\n")),
                     Some(reason) => self.steps.push_str(&format!("- ❌ {}\n", escaped(reason))),
