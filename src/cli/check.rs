@@ -8,7 +8,7 @@ use crate::check::program::Settings;
 use crate::diagnostic::Diagnostic;
 use crate::report::diagnostic as shown;
 
-use super::{Format, Global, NOT_RUN, input};
+use super::{Global, ListFormat, NOT_RUN, input};
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -17,7 +17,7 @@ pub(super) struct Check {
     files: Vec<String>,
     /// The form of what is printed
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: ListFormat,
 }
 
 impl Check {
@@ -36,7 +36,7 @@ impl Check {
             let settings = Settings { typed_in: std::env::current_dir().unwrap_or_default(), ..Settings::default() };
             let checked = crate::check::check(input, &settings);
             bad |= checked.diagnostics.iter().any(Diagnostic::is_error);
-            if self.format == Format::Json {
+            if self.format == ListFormat::Json {
                 for diagnostic in &checked.diagnostics {
                     println!("{}", shown::json(&checked.sources, diagnostic));
                 }

@@ -75,6 +75,13 @@ enum Format {
     Tap,
 }
 
+/// How lists are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    Text,
+    Json,
+}
+
 /// What sets a runbook's params and chooses its steps.
 #[derive(Args)]
 struct Choice {

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -12,20 +13,23 @@ use crate::report::style::Paint;
 use crate::report::text::{time, wall};
 
 use super::run::refused;
-use super::{Format, Global, NOT_RUN, NOT_TOLD};
+use super::{Global, ListFormat, NOT_RUN, NOT_TOLD};
+
+/// How long it takes to end the commands of a run that was killed, nearly always.
+const MOMENT: Duration = Duration::from_millis(150);
 
 #[derive(Args)]
 pub(super) struct Runs {
-    /// The form of what is printed: `text` or `json`
+    /// The form of what is printed
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: ListFormat,
 }
 
 impl Runs {
     pub fn run(self, global: Global) -> ExitCode {
         let runs = match Folder::nearest() {
-            Ok(store) => store.runs(),
-            Err(why) if self.format == Format::Json => {
+            Ok(store) => settled(&store),
+            Err(why) if self.format == ListFormat::Json => {
                 eprintln!("runbook: {why}");
                 Ok(Vec::new())
             }
@@ -37,13 +41,25 @@ impl Runs {
         };
         let mut out = std::io::stdout().lock();
         let _ = match self.format {
-            Format::Json => {
+            ListFormat::Json => {
                 let text = serde_json::to_string(&runs).unwrap_or_default();
                 writeln!(out, "{}", safe_json(text))
             }
             _ => out.write_all(table(&runs, global).as_bytes()),
         };
         ExitCode::SUCCESS
+    }
+}
+
+/// The runs. The commands of one that was just killed are being ended, which takes a moment: it is not told to run.
+fn settled(store: &Folder) -> Result<Vec<Summary>, String> {
+    let began = Instant::now();
+    loop {
+        let runs = store.runs()?;
+        if began.elapsed() >= MOMENT || runs.iter().all(|run| run.state != RunState::Running) {
+            return Ok(runs);
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
+use crate::check::program::VERDICT;
 use crate::engine::event::{
     Accepted, Body, DiffSign, Event, ExpectCounts, ExpectResult, Mode, Part, Place, Published, Sink, State,
     StateCounts, StepCounts, StepOutcome, Undone, Verdict,
@@ -119,6 +120,7 @@ impl<W: Write + Send> Html<W> {
         let Some(Section { name, title, rows, bad }) = self.step.take() else { return };
         let class = match class {
             "" if bad => "bad",
+            "" if name == VERDICT && self.mode == Mode::Exec => "good",
             "" => "plain",
             class => class,
         };
@@ -215,11 +217,10 @@ impl<W: Write + Send> Html<W> {
         let mut details = String::new();
         if result.diff.is_empty() || result.state != State::Differs {
             fact(&mut details, "expected", &result.expected);
-            fact(
-                &mut details,
-                "found",
-                result.reason.as_deref().filter(|_| result.state == State::Unknown).unwrap_or(&result.actual),
-            );
+            match (&result.reason, result.state) {
+                (Some(reason), State::Unknown) => fact(&mut details, "unknown", reason),
+                _ => fact(&mut details, "found", &result.actual),
+            }
         } else {
             details.push_str("<dt>difference</dt><dd><pre class=\"diff\">");
             for line in &result.diff {
@@ -291,7 +292,7 @@ impl<W: Write + Send> Html<W> {
             for Accepted { risk, expects, until, approver, reason } in accepted {
                 let _ = writeln!(
                     head,
-                    "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                    "<tr><td>{}</td><td>{}</td><td class=\"day\">{}</td><td>{}</td><td>{}</td></tr>",
                     text(risk),
                     text(&expects.join(", ")),
                     until.strftime("%Y-%m-%d"),
