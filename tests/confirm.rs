@@ -55,7 +55,7 @@ fn what_was_answered_before_is_in_the_record_and_in_the_report() {
         assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
     }
     let report = story.run(&["report", "last", "--format", "markdown"]).stdout;
-    assert!(report.contains("☑ Change ticket: `CHG-4711` — Ana as operations"), "{report}");
+    assert!(report.contains("| ☑ | Change ticket | confirmed by operations | Ana: `CHG-4711` |"), "{report}");
     assert!(report.contains("### Sign-offs") && report.contains("| Change ticket | operations | Ana | 20"), "{report}");
     assert!(report.contains("### The run") && report.contains("- runbook: `plan.runbook`"), "{report}");
     let html = std::fs::read_to_string(story.path("r.html")).expect("a page");

@@ -275,3 +275,38 @@ fn a_report_that_can_not_be_written_is_told_before_anything_is_done() {
         assert!(!story.path("done").exists());
     }
 }
+
+#[test]
+fn resumed_undone_and_cancelled_runs_are_told_in_each_form() {
+    let resumed = Story::new(
+        "runbook \"T\" { }\nstep a idempotent {\n  run \"test -e cut || { touch cut; kill -9 $PPID; sleep 9; }\"\n  expect file(\"cut\") is present\n}\n",
+    );
+    resumed.exec();
+    assert_eq!(resumed.run(&["resume", "last"]).status, 0);
+    let undone = Story::new(
+        "runbook \"T\" {\n  on-stop = rollback\n}\nstep a {\n  run \"true\"\n  rollback {\n    run \"exit 9\"\n  }\n}\nstep b {\n  run \"false\"\n}\n",
+    );
+    assert_eq!(undone.exec().status, 1);
+    let cancelled = Story::new(
+        "runbook \"T\" {\n  timeout = 300ms\n}\nstep a {\n  run \"sleep 9\"\n}\nstep b {\n  run \"true\"\n}\n",
+    );
+    assert_eq!(cancelled.exec().status, 1);
+    for (story, words) in [
+        (&resumed, &["is done again", "resumed by"][..]),
+        (&undone, &["ended with status 9", "not undone"]),
+        (&cancelled, &["the run's time limit of 300ms has passed", "NO-GO"]),
+    ] {
+        let report = |form: &str| story.run(&["report", "last", "--format", form]).stdout;
+        let (html, xml, tap, markdown) = (report("html"), report("junit"), report("tap"), report("markdown"));
+        page_of(&html);
+        let xml = roxmltree::Document::parse(&xml).expect("XML");
+        let failed = xml.root_element().attribute("failures").expect("a count") != "0";
+        assert_eq!(failed, !std::ptr::eq(story, &resumed), "{tap}");
+        assert_eq!(tap.contains("# NO-GO"), failed, "{tap}");
+        for words in words {
+            let plain = |text: &str| text.replace("&#39;", "'").replace('\\', "").to_lowercase();
+            assert!(plain(&html).contains(&words.to_lowercase()), "{words:?} is not in:\n{html}");
+            assert!(plain(&markdown).contains(&words.to_lowercase()), "{words:?} is not in:\n{markdown}");
+        }
+    }
+}

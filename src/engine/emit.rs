@@ -40,6 +40,8 @@ struct Inner {
     ledger: Option<Box<dyn Ledger>>,
     sinks: Vec<Box<dyn Sink>>,
     tally: Tally,
+    /// Something was done: what is recorded has to outlive a loss of power.
+    acted: bool,
     /// What happens is in the record already: it is gone through again, and told to nobody.
     silent: bool,
 }
@@ -111,7 +113,7 @@ impl Emitter {
 
     pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, outlets: Outlets, unkept: Flag) -> Self {
         let Outlets { ledger, sinks } = outlets;
-        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), silent: false };
+        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), acted: false, silent: false };
         Self { clock, redactor, inner: Mutex::new(inner), unkept }
     }
 
@@ -147,14 +149,17 @@ impl Emitter {
             return Err(unkept(&why));
         }
         self.publish(&mut inner, place, body);
+        inner.acted = true;
         self.commit(&mut inner).map_err(|why| unkept(&why))?;
         Ok(Announced::written_down())
     }
 
-    /// Has all that was emitted so far outlive a loss of power.
+    /// Has all that was emitted so far outlive a loss of power, where something was done. Who only looked can look again.
     pub fn settle(&self) {
         let mut inner = self.lock();
-        let _ = self.commit(&mut inner);
+        if inner.acted {
+            let _ = self.commit(&mut inner);
+        }
     }
 
     fn publish(&self, inner: &mut Inner, place: Place, body: Body) {

@@ -1,4 +1,6 @@
-//! A run or a dry run as a comment on a pull request: the sum first, then each step. Told when it is over.
+//! A run as a report, a dry run as a comment on a pull request: the sum first, then each step. Told when it is over.
+//!
+//! Of a run each step is a table: what was done and asked, expected, found, and the time it took. A dry run is a list.
 
 use std::io::Write;
 
@@ -16,6 +18,9 @@ pub struct Markdown<W> {
     title: String,
     mode: Mode,
     steps: String,
+    /// The rows of the step that is being told, and what is too long for them.
+    table: String,
+    notes: String,
     /// Who answered for what, a row each.
     signed: String,
     /// The facts of the run, a line each.
@@ -30,10 +35,40 @@ impl<W: Write + Send> Markdown<W> {
             title: String::new(),
             mode: Mode::Exec,
             steps: String::new(),
+            table: String::new(),
+            notes: String::new(),
             signed: String::new(),
             facts: String::new(),
             fold: Fold::default(),
         }
+    }
+
+    /// A row of a run, an item of a dry run.
+    fn tell(&mut self, mark: &str, words: &str) {
+        match self.mode {
+            Mode::Exec => self.row(mark, words, "", "", ""),
+            Mode::DryRun => self.steps.push_str(&format!("- {mark} {words}\n")),
+        }
+    }
+
+    fn row(&mut self, mark: &str, what: &str, expected: &str, found: &str, took: &str) {
+        self.table.push_str(&format!("| {mark} | {what} | {expected} | {found} | {took} |\n"));
+    }
+
+    /// Ends the table of a step.
+    fn flush(&mut self) {
+        let table = std::mem::take(&mut self.table);
+        if !table.is_empty() {
+            let head = "|  | what | expected | found | time |\n| --- | --- | --- | --- | --- |\n";
+            self.steps.push_str(&format!("{head}{table}"));
+        }
+        let notes = std::mem::take(&mut self.notes);
+        self.steps.push_str(&notes);
+    }
+
+    fn section(&mut self, head: &str) {
+        self.flush();
+        self.steps.push_str(&format!("\n### {head}\n\n"));
     }
 
     /// Rows that were kept back while more of the same came.
@@ -41,7 +76,10 @@ impl<W: Write + Send> Markdown<W> {
         match kept {
             Kept::Rows(rows) => rows.iter().for_each(|(place, result)| self.expect(place, result)),
             Kept::Many { check, held, as_of_now, .. } => {
-                let word = if self.mode == Mode::DryRun { "✅ hold now" } else { "✅" };
+                if self.mode == Mode::Exec {
+                    return self.row("✅", &format!("{held} of {}", cell(&code(&check))), "hold", "hold", "");
+                }
+                let word = "✅ hold now";
                 let as_of_now = match as_of_now {
                     0 => String::new(),
                     count => format!(" — _{count} as of now_"),
@@ -52,15 +90,14 @@ impl<W: Write + Send> Markdown<W> {
     }
 
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
-        let dry = self.mode == Mode::DryRun;
-        let word = match (result.state, dry) {
-            (_, false) if result.waived => "🟡 accepted",
-            (State::Differs, _) if result.warn => "⚠️",
-            (State::Holds, true) => "✅ holds now",
-            (State::Holds, false) => "✅",
-            (State::Differs, true) => "❌ **differs now**",
-            (State::Differs, false) => "❌",
-            (State::Unknown, _) => "❔ **unknown**",
+        if self.mode == Mode::Exec {
+            return self.evidence(place, result);
+        }
+        let word = match result.state {
+            State::Differs if result.warn => "⚠️",
+            State::Holds => "✅ holds now",
+            State::Differs => "❌ **differs now**",
+            State::Unknown => "❔ **unknown**",
         };
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
@@ -77,30 +114,51 @@ impl<W: Write + Send> Markdown<W> {
                 let reason = result.reason.as_deref().unwrap_or(&result.actual);
                 self.steps.push_str(&format!("  {}\n", escaped(reason)));
             }
-            State::Differs => {
-                let mut lines = Vec::new();
-                if result.diff.is_empty() {
-                    lines.push(format!("- {}", safe(&result.expected)));
-                    lines.push(format!("+ {}", safe(&result.actual)));
-                }
-                for line in &result.diff {
-                    let sign = match line.sign {
-                        DiffSign::Expected => "-",
-                        DiffSign::Actual => "+",
-                        DiffSign::Both => " ",
-                        DiffSign::Skip => "@@",
-                    };
-                    lines.push(format!("{sign} {}", safe(&line.text)));
-                }
-                self.steps.push_str(&fenced("diff", &lines.join("\n"), "  "));
-            }
+            State::Differs => self.steps.push_str(&fenced("diff", &difference(result), "  ")),
         }
         if let Some(message) = &result.message {
             self.steps.push_str(&format!("  {}\n", escaped(message)));
         }
     }
 
+    /// A row of a run's evidence; what differs in more than a few words stands behind the table.
+    fn evidence(&mut self, place: &Place, result: &ExpectResult) {
+        let mark = match result.state {
+            State::Holds => "✅",
+            _ if result.waived => "🟡 accepted",
+            _ if result.warn => "⚠️",
+            State::Differs => "❌",
+            State::Unknown => "❔ unknown",
+        };
+        let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let id = place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
+        let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
+        let what = format!("{name}{}{line}", cell(&code(result.asked.as_deref().unwrap_or(&result.text))));
+        let mut found = match (&result.reason, result.state) {
+            (Some(reason), State::Unknown) => escaped(reason),
+            (Some(reason), State::Differs) => format!("{}, {}", short(&result.actual), escaped(reason)),
+            _ => short(&result.actual),
+        };
+        if let Some(message) = &result.message {
+            found.push_str(&format!(" — {}", escaped(message)));
+        }
+        if let (true, Some(risk)) = (result.waived, &result.risk) {
+            found.push_str(&format!(" — {}", escaped(risk)));
+        }
+        let took = match result.attempts {
+            1 => time(result.elapsed),
+            many => format!("{}, asked {many} times", time(result.elapsed)),
+        };
+        self.row(mark, &what, &short(&result.expected), &found, &took);
+        let long =
+            !result.diff.is_empty() || result.expected.chars().count().max(result.actual.chars().count()) > SHORT;
+        if result.state == State::Differs && long {
+            self.notes.push_str(&format!("\n{what}:\n\n{}", fenced("diff", &difference(result), "")));
+        }
+    }
+
     fn finish(&mut self, event: &Event) {
+        self.flush();
         let mut head = format!("## {}\n\n", escaped(&self.title));
         match &event.body {
             Body::Verdict {
@@ -121,9 +179,10 @@ impl<W: Write + Send> Markdown<W> {
                     Verdict::NoGo => "❌ **NO-GO**",
                 };
                 head.push_str(&format!(
-                    "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown; {}\n\n",
+                    "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown, {} accepted; {}\n\n",
                     steps.passed, steps.recovered, steps.failed, steps.skipped, expects.held, expects.differed,
-                    expects.unknown, time(*elapsed)
+                    expects.unknown,
+                    expects.waived, time(*elapsed)
                 ));
                 for (list, mark) in [(reasons, "❌"), (recovered, "↻ recovered"), (warnings, "⚠️")] {
                     for told in list {
@@ -208,40 +267,57 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 let name = event.place.step.as_deref().unwrap_or_default();
                 let title = if title == name { String::new() } else { format!(" {}", escaped(title)) };
-                self.steps.push_str(&format!("\n### {}{title}{again}\n\n", code(name)));
+                self.section(&format!("{}{title}{again}", code(name)));
             }
             Body::StepEnded { outcome: StepOutcome::Skipped, reason, .. } => {
                 let name = event.place.step.as_deref().unwrap_or_default();
                 let reason = reason.as_deref().unwrap_or_default();
-                self.steps.push_str(&format!("\n### {} skipped\n\n{}\n", code(name), escaped(reason)));
+                // One that was come to has its heading.
+                if event.place.step.is_some() && self.table.is_empty() {
+                    self.section(&format!("{} skipped", code(name)));
+                }
+                self.steps.push_str(&format!("{}\n", escaped(reason)));
+            }
+            Body::StepEnded { outcome, reason, elapsed, .. } if self.mode == Mode::Exec => {
+                self.flush();
+                let word = match outcome {
+                    StepOutcome::Failed => "❌ failed",
+                    StepOutcome::Recovered => "↻ recovered",
+                    _ => "✅ passed",
+                };
+                let reason = reason.as_deref().map(|reason| format!(": {}", escaped(reason))).unwrap_or_default();
+                self.steps.push_str(&format!("\n{word} in {}{reason}\n", time(*elapsed)));
             }
             Body::ActionPlanned { action, .. } => {
                 self.steps.push_str(&format!("- ▷ would run {}{possible}\n", code(action)));
             }
             Body::ActionEnded { action, error, elapsed, .. } => {
                 let mark = if error.is_some() { "❌" } else { "▷" };
-                let error = error.as_deref().map(|error| format!(": {}", escaped(error))).unwrap_or_default();
-                self.steps.push_str(&format!("- {mark} ran {} in {}{error}\n", code(action), time(*elapsed)));
+                let error = error.as_deref().map(escaped).unwrap_or_else(|| "done".to_owned());
+                self.row(mark, &format!("ran {}", cell(&code(action))), "done", &error, &time(*elapsed));
             }
-            Body::ActionSkipped { action, .. } => self.steps.push_str(&format!("- not needed: {}\n", code(action))),
+            Body::ActionSkipped { action, .. } => self.tell("–", &format!("not needed: {}", cell(&code(action)))),
             Body::Shown { text, value } => {
-                self.steps.push_str(&format!("- {}\n", code(text)));
                 let value: Vec<String> = value.lines().take(200).map(safe).collect();
-                self.steps.push_str(&fenced("", &value.join("\n"), "  "));
+                let (value, what) = (value.join("\n"), code(text));
+                match self.mode {
+                    Mode::Exec => self.notes.push_str(&format!("\n{what}:\n\n{}", fenced("", &value, ""))),
+                    Mode::DryRun => self.steps.push_str(&format!("- {what}\n{}", fenced("", &value, "  "))),
+                }
             }
-            Body::HandlerStarted { .. } => self.steps.push_str("- ↳ on-failure\n"),
-            Body::AskingAgain => self.steps.push_str("- ↻ asking again what failed\n"),
-            Body::Cancelled { reason } => self.steps.push_str(&format!("- ■ {}\n", escaped(reason))),
-            Body::Retrying { attempt, of, .. } => self.steps.push_str(&format!("- ↻ retry {attempt} of {of}\n")),
-            Body::StopHeld { reason, .. } => self.steps.push_str(&format!("- ■ stopped: {}\n", escaped(reason))),
+            Body::HandlerStarted { .. } => self.tell("↳", "on-failure"),
+            Body::AskingAgain => self.tell("↻", "asking again what failed"),
+            Body::Cancelled { reason } => self.tell("■", &escaped(reason)),
+            Body::Retrying { attempt, of, .. } => self.tell("↻", &format!("retry {attempt} of {of}")),
+            Body::StopHeld { reason, .. } => self.tell("■", &format!("stopped: {}", escaped(reason))),
             Body::ExpectEnded(result) => self.expect(&event.place, result),
             Body::ConfirmPlanned { text, role, .. } => {
                 self.steps.push_str(&format!("- ☐ would ask {}: {}{possible}\n", escaped(role), escaped(text)));
             }
             Body::Confirmed(confirmed) => {
                 let by = confirmed.by.as_deref().map(escaped).unwrap_or_default();
-                let at = confirmed.at.map(|at| format!(", {}", escaped(&at.to_string()))).unwrap_or_default();
-                let value = confirmed.value.as_ref().map(|value| format!(": {}", code(value))).unwrap_or_default();
+                let value =
+                    confirmed.value.as_ref().map(|value| format!(": {}", cell(&code(value)))).unwrap_or_default();
                 let (text, role) = (escaped(&confirmed.text), escaped(&confirmed.role));
                 let cell = |text: String| text.replace('\n', " ");
                 self.signed.push_str(&cell(format!(
@@ -251,15 +327,17 @@ impl<W: Write + Send> Sink for Markdown<W> {
                     confirmed.value.as_deref().map(escaped).unwrap_or_default()
                 )));
                 self.signed.push('\n');
+                let expected = format!("confirmed by {role}");
                 match &confirmed.reason {
-                    None => self.steps.push_str(&format!("- ☑ {text}{value} — {by} as {role}{at}\n")),
-                    Some(reason) => self.steps.push_str(&format!("- ❌ {}\n", escaped(reason))),
+                    None => self.row("☑", &text, &expected, &format!("{by}{value}"), ""),
+                    Some(reason) => self.row("❌", &text, &expected, &escaped(reason), ""),
                 }
             }
-            Body::VerdictStarted => self.steps.push_str("\n### Verdict\n\n"),
+            Body::VerdictStarted => self.section("Verdict"),
             Body::Resumed(resumed) => {
                 let cut_off = escaped(&resumed.cut_off.to_string());
-                self.steps.push_str(&format!("\n### Resumed by {}\n\n- cut off at {cut_off}\n", escaped(&resumed.by)));
+                self.section(&format!("Resumed by {}", escaped(&resumed.by)));
+                self.steps.push_str(&format!("- cut off at {cut_off}\n"));
                 if let Some(doubt) = &resumed.doubt {
                     let what = if doubt.done { "counts as done" } else { "is done again" };
                     self.steps.push_str(&format!("- {} {what}: {}\n", code(&doubt.action), escaped(&doubt.because)));
@@ -267,22 +345,58 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 self.steps.push_str(&format!("- {} expects were asked again, and hold\n\n", resumed.asked_again));
             }
             Body::RollbackStarted { reason, .. } => {
-                self.steps.push_str(&format!("\n### Rolling back\n\n{}\n\n", escaped(reason)));
+                self.section("Rolling back");
+                self.steps.push_str(&format!("{}\n\n", escaped(reason)));
             }
             Body::UndoStarted { title, .. } => {
                 let name = event.place.step.as_deref().unwrap_or_default();
-                self.steps.push_str(&format!("- ◀ undoing {}: {}\n", code(name), escaped(title)));
+                self.tell("◀", &format!("undoing {}: {}", cell(&code(name)), escaped(title)));
             }
             Body::UndoEnded(undone) => {
                 if let Some(reason) = &undone.reason {
                     let mark = if undone.ok { "⚠️" } else { "❌" };
-                    self.steps.push_str(&format!("- {mark} {}\n", escaped(reason)));
+                    self.tell(mark, &escaped(reason));
                 }
             }
             Body::Verdict { .. } | Body::Summary { .. } => self.finish(event),
             _ => {}
         }
     }
+}
+
+/// So many characters of a value stand in a row.
+const SHORT: usize = 100;
+
+/// Code that stands in a table: there a `|` ends a cell, also in code (GitHub Flavored Markdown, section 4.10).
+fn cell(code: &str) -> String {
+    code.replace('|', "\\|").replace('\n', " ")
+}
+
+/// A value in a row.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", cell(&code(&text[..end]))),
+        None => cell(&code(text)),
+    }
+}
+
+/// What differs, line by line.
+fn difference(result: &ExpectResult) -> String {
+    let mut lines = Vec::new();
+    if result.diff.is_empty() {
+        lines.push(format!("- {}", safe(&result.expected)));
+        lines.push(format!("+ {}", safe(&result.actual)));
+    }
+    for line in &result.diff {
+        let sign = match line.sign {
+            DiffSign::Expected => "-",
+            DiffSign::Actual => "+",
+            DiffSign::Both => " ",
+            DiffSign::Skip => "@@",
+        };
+        lines.push(format!("{sign} {}", safe(&line.text)));
+    }
+    lines.join("\n")
 }
 
 /// Text that Markdown takes as text.
