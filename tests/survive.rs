@@ -353,5 +353,6 @@ fn without_a_place_for_the_record_nothing_is_started() {
     story.write(".runbook", "");
     let told = story.exec();
     assert_eq!(told.status, 4, "{}", told.text);
+    assert!(told.text.contains("nothing was run") && told.text.contains("`RUNBOOK_STATE`"), "{}", told.text);
     assert!(!story.path("done").exists());
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use indexmap::IndexMap;
 
 use super::cancel::{Cause, Flag};
-use super::event::{Body, Event, Ledger, Place, Published, Sink, State};
+use super::event::{Body, Event, Ledger, Place, Published, Sink, State, expect_of};
 use super::redact::Redactor;
 use super::risk::Used;
 use super::world::{Announced, Clock};
@@ -89,19 +89,10 @@ impl Tally {
         self.expects.values().flatten().filter(|row| counts(**row)).count().try_into().unwrap_or(u32::MAX)
     }
 
-    /// The rows of the expect that a row belongs to: its id goes on where the expect's own ends.
+    /// The rows of the expect that a row belongs to.
     fn rows(&mut self, id: &str) -> &mut Vec<Row> {
-        let mut expect = id;
-        while !self.expects.contains_key(expect) {
-            match expect.rfind(['.', '[']) {
-                Some(end) => expect = &expect[..end],
-                None => {
-                    expect = id;
-                    break;
-                }
-            }
-        }
-        self.expects.entry(expect.to_owned()).or_default()
+        let expect = expect_of(id, |known| self.expects.contains_key(known)).to_owned();
+        self.expects.entry(expect).or_default()
     }
 }
 

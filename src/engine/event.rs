@@ -293,6 +293,18 @@ pub enum Body {
     },
 }
 
+/// The expect that a row belongs to: its id goes on where the expect's own ends. `known`: the ids of expects.
+pub fn expect_of(row: &str, known: impl Fn(&str) -> bool) -> &str {
+    let mut expect = row;
+    while !known(expect) {
+        match expect.rfind(['.', '[']) {
+            Some(end) => expect = &expect[..end],
+            None => return row,
+        }
+    }
+    expect
+}
+
 /// Seconds, as a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]

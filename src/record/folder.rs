@@ -209,7 +209,10 @@ impl Folder {
 
 impl Store for Folder {
     fn begin(&self, program: &Program) -> Result<Begun, String> {
-        self.begin_with(program).map_err(|error| self.can_not("written", &error))
+        self.begin_with(program).map_err(|error| {
+            let why = self.can_not("written", &error);
+            format!("{why}; nothing was run, since nothing could be recorded (`RUNBOOK_STATE` names another folder)")
+        })
     }
 
     fn take_up(&self, run: &str) -> Result<Begun, String> {

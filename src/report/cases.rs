@@ -5,7 +5,7 @@
 
 use indexmap::IndexMap;
 
-use crate::engine::event::{Body, Event, ExpectResult, Place, State, StepOutcome, Verdict};
+use crate::engine::event::{Body, Event, ExpectResult, Place, State, StepOutcome, Verdict, expect_of};
 
 /// What a case came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,19 +156,10 @@ impl Cases {
     }
 }
 
-/// The rows of the expect that a row belongs to: its id goes on where the expect's own ends.
+/// The rows of the expect that a row belongs to.
 fn rows<'c>(cases: &'c mut StepCases, id: &str) -> &'c mut Vec<Case> {
-    let mut expect = id;
-    while !cases.contains_key(expect) {
-        match expect.rfind(['.', '[']) {
-            Some(end) => expect = &expect[..end],
-            None => {
-                expect = id;
-                break;
-            }
-        }
-    }
-    cases.entry(expect.to_owned()).or_default()
+    let expect = expect_of(id, |known| cases.contains_key(known)).to_owned();
+    cases.entry(expect).or_default()
 }
 
 /// It keeps the run from being a GO.
