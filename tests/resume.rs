@@ -123,6 +123,9 @@ step b {
         &["in doubt: echo once", "counts as done: `file(\"proof\") is present` did not hold before it"],
     );
     assert_eq!(log(&proven), "once\nb\n");
+    let report = proven.run(&["report", "last", "--format", "markdown"]).stdout;
+    let row = report.lines().find(|line| line.contains("ran `echo once")).unwrap_or_else(|| panic!("{report}"));
+    assert!(row.contains("did not hold before it, and holds now"), "{row}");
 
     let unproven = cut_off(&plan.replace("PROOF", ""));
     let words =

@@ -388,9 +388,10 @@ impl<'c> Exec<'c> {
                 }
             }
             Some(What::Action { action, since, end: None }) => {
-                match self.decided(course, Pending { action, since, within }, run, call, site).await? {
+                let pending = Pending { action: action.clone(), since, within };
+                match self.decided(course, pending, run, call, site).await? {
                     Some(why) => {
-                        self.assume(run, site, &why);
+                        self.assume(run, site, action, why);
                         Ok(())
                     }
                     None => self.carry_out(course, run, call, site, within).await,
@@ -447,19 +448,19 @@ impl<'c> Exec<'c> {
     }
 
     /// An action whose end was not seen counts as done.
-    fn assume(&self, run: &Run, site: &Site, why: &str) {
+    fn assume(&self, run: &Run, site: &Site, action: String, why: String) {
         let reason = "the run was cut off before its answer was recorded";
         if let Some((_, var)) = &run.bind {
             self.core.slots.bind(*var, Answer::unknown(UnknownCause::NotRecorded, reason).into());
         }
         let unknown = Answer::unknown(UnknownCause::NotRecorded, reason);
         let body = Body::ActionEnded {
-            action: run.bind.as_ref().map(|(name, _)| name.to_string()).unwrap_or_default(),
+            action,
             ok: true,
             error: None,
             elapsed: super::event::Seconds::default(),
             data: run.bind.is_some().then(|| self.core.recorded(&unknown)).flatten(),
-            assumed: Some(why.to_owned()),
+            assumed: Some(why),
         };
         self.core.emit(site, run.span, body);
     }

@@ -293,6 +293,9 @@ impl<W: Write + Send> Sink for Markdown<W> {
             Body::ActionPlanned { action, .. } => {
                 self.steps.push_str(&format!("- ▷ would run {}{possible}\n", code(action)));
             }
+            Body::ActionEnded { action, assumed: Some(why), .. } => {
+                self.row("▷", &format!("ran {}", cell(&code(action))), "done", &escaped(why), "");
+            }
             Body::ActionEnded { action, error, elapsed, .. } => {
                 let mark = if error.is_some() { "❌" } else { "▷" };
                 let error = error.as_deref().map(escaped).unwrap_or_else(|| "done".to_owned());
