@@ -2,7 +2,7 @@
 //! and on a phone.
 //!
 //! The decision first; then each step with its rows, of which each opens to expected, found, where and how often. What a
-//! server or a command put into it is text, never markup: every word goes through [`text`].
+//! server or a command put into it is text, never markup: every word goes through `markup`.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::engine::event::{
 };
 use crate::engine::world::Stream;
 
-use super::safe::safe;
+use super::safe::markup as text;
 use super::text::{time, wall};
 
 const STYLE: &str = include_str!("html.css");
@@ -537,20 +537,4 @@ fn mark(class: &str) -> &'static str {
 fn anchor(name: &str, nth: usize) -> String {
     let name: String = name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).collect();
     format!("s{}-{name}", nth + 1)
-}
-
-/// Text in HTML, also in an attribute.
-fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in safe(text).chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            char => out.push(char),
-        }
-    }
-    out
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use crate::engine::event::{Published, Sink};
 
 use super::cases::{Case, Cases, Outcome};
-use super::safe::safe;
+use super::safe::markup as text;
 
 pub struct Junit<W> {
     out: W,
@@ -79,21 +79,4 @@ fn one(out: &mut String, step: &str, case: &Case) {
         Outcome::Warned(words) => format!("<system-out>warning: {}\n{lines}</system-out>", text(words)),
     };
     let _ = writeln!(out, "{head}>{inner}</testcase>");
-}
-
-/// Text in XML, in an attribute too. What XML 1.0 has no characters for was made visible.
-fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in safe(text).chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            char => out.push(char),
-        }
-    }
-    out
 }

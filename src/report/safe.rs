@@ -37,6 +37,23 @@ pub fn safe_json(line: String) -> String {
     out
 }
 
+/// Text in HTML or XML, in an attribute too: never markup. What XML 1.0 has no characters for was made visible.
+pub fn markup(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in safe(text).chars() {
+        match char {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            char => out.push(char),
+        }
+    }
+    out
+}
+
 fn harmful(char: char) -> bool {
     char.is_control()
         // Bidirectional marks and overrides (Unicode 15, UAX #9), and characters without width.
