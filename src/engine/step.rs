@@ -55,7 +55,7 @@ pub(super) struct Course<'c> {
     /// What is recorded of this attempt, and not yet gone through.
     pub tape: VecDeque<Happened>,
     pub end: End,
-    pub part: Place<'c>,
+    pub part: CurrentPart<'c>,
     /// The lists of statements that it is in, innermost last.
     pub frames: Vec<Frame<'c>>,
 }
@@ -80,7 +80,7 @@ pub(super) enum Kind {
 
 /// Where in a step: the part that is being carried out.
 #[derive(Clone, Default)]
-pub(super) struct Place<'c> {
+pub(super) struct CurrentPart<'c> {
     pub stmts: &'c [Stmt],
     pub site: Site,
     /// What it proves was asked before its first action.
@@ -106,14 +106,14 @@ impl<'c> Course<'c> {
             ensured: false,
             tape,
             end,
-            part: Place::default(),
+            part: CurrentPart::default(),
             frames: Vec::new(),
         }
     }
 
     /// Begins a part; what it returns is gone back to behind it.
-    pub fn enter(&mut self, stmts: &'c [Stmt], site: &Site) -> Place<'c> {
-        std::mem::replace(&mut self.part, Place { stmts, site: site.clone(), baseline: false })
+    pub fn enter(&mut self, stmts: &'c [Stmt], site: &Site) -> CurrentPart<'c> {
+        std::mem::replace(&mut self.part, CurrentPart { stmts, site: site.clone(), baseline: false })
     }
 }
 
