@@ -184,3 +184,107 @@ fn the_answers_of_the_reference_answer_its_runbook() {
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains("closing CHG-4711"), "{}", told.text);
 }
+
+const LIST: &str = r##"runbook "Ready" { }
+
+step ready "Before the doors open" {
+  run "touch begun"
+  checklist "Doors" {
+    confirm "Told" by "support"
+    expect key: file("key") is present else "the key is missing"
+    confirm "Floor" as floor: number by "house"
+    for name in ["east", "west"] {
+      expect file("#{name}") is present
+    }
+  }
+  expect floor == 3
+  on-failure {
+    run "touch mended"
+    if file("mend") is present {
+      run "touch key"
+    }
+  }
+}
+"##;
+
+/// With what the program looks for on its checklist.
+fn list(present: &[&str]) -> Story {
+    let story = Story::new(LIST);
+    for name in present {
+        story.write(name, "");
+    }
+    story.write(
+        "answers.toml",
+        &[answer("ready.Told", "support", ""), answer("ready.Floor", "house", "value = \"3\"")].concat(),
+    );
+    story
+}
+
+#[test]
+fn a_checklist_ticks_what_can_be_seen_and_asks_for_the_rest() {
+    let story = list(&["key", "east", "west"]);
+    let reports = ["--report", "r.md", "--report", "r.html", "--report", "r.xml", "--report", "r.tap"];
+    let told = alone(&story, &[&["exec", "plan.runbook", "--answers", "answers.toml"], &reports[..]].concat());
+    assert_eq!(told.status, 0, "{}", told.text);
+    // What the program sees comes first, wherever it stands on the list.
+    let order = ["checklist: Doors", "✓ key: ", "☐ Told", "☑ confirmed by Ana", "☐ Floor", "✓ floor == 3"];
+    let places: Vec<_> =
+        order.iter().map(|words| told.text.find(words).unwrap_or_else(|| panic!("{words}: {}", told.text))).collect();
+    assert!(places.is_sorted(), "{}", told.text);
+    let markdown = std::fs::read_to_string(story.path("r.md")).expect("a report");
+    assert!(markdown.contains("#### Checklist: Doors") && markdown.contains("#### Then"), "{markdown}");
+    let html = std::fs::read_to_string(story.path("r.html")).expect("a report");
+    assert!(html.contains("<h3>Checklist: Doors</h3>"), "{html}");
+    for (file, count) in [("r.xml", "tests=\"6\""), ("r.tap", "1..6")] {
+        let report = std::fs::read_to_string(story.path(file)).expect("a report");
+        assert!(report.contains(count), "{report}");
+    }
+    let events = story.run(&["report", "last", "--format", "json"]).stdout;
+    let listed = events.lines().filter(|line| line.contains("\"checklist\":\"Doors\"")).count();
+    // Three expects with their beginnings and ends, their group's end, a loop of two, two confirms asked and given.
+    assert!(listed >= 8 && events.lines().count() > listed, "{events}");
+}
+
+#[test]
+fn nobody_is_asked_for_a_checklist_on_which_something_does_not_hold() {
+    let story = list(&["east"]);
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, 1, "{}", told.text);
+    assert!(told.text.contains("the key is missing") && told.text.contains("and 1 more"), "{}", told.text);
+    assert!(!told.text.contains("☐ Told") && story.path("mended").exists(), "{}", told.text);
+    // Its handler may mend what is seen; then people are asked.
+    let story = list(&["east", "west", "mend"]);
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert!(told.text.contains("☑ confirmed by Ana") && told.text.contains("recovered"), "{}", told.text);
+}
+
+#[test]
+fn all_that_is_open_on_a_checklist_is_told_at_once() {
+    let story = list(&["key", "east", "west"]);
+    let told = alone(&story, &["exec", "plan.runbook"]);
+    assert_eq!(told.status, 1, "{}", told.text);
+    let reason = told.text.lines().find(|line| line.contains("step ready")).expect("a reason");
+    for words in ["\"Told\" was not confirmed by support", "\"Floor\" was not confirmed by house"] {
+        assert!(reason.contains(words), "{reason}");
+    }
+    let told = story.run(&["dry-run", "plan.runbook"]);
+    for words in ["checklist: Doors", "would ask support: Told", "would ask house: Floor"] {
+        assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
+    }
+}
+
+#[test]
+fn a_checklist_that_was_cut_off_is_gone_on_with_where_it_was() {
+    let story = list(&["key", "east", "west"]);
+    story.write(
+        "plan.runbook",
+        &LIST.replace("  expect floor == 3\n", "  expect floor == 3\n  run \"kill -9 $PPID\"\n"),
+    );
+    let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);
+    assert_eq!(told.status, -1, "{}", told.text);
+    // The answers are in the record: nobody is asked a second time, and what was typed is known.
+    let told = alone(&story, &["resume", "last", "--assume-done", "ready"]);
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert!(!told.text.contains("☐ Told"), "{}", told.text);
+}

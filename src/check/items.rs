@@ -448,6 +448,7 @@ pub(super) fn block_proves(block: &tree::Block) -> bool {
     block.stmts.iter().any(|stmt| match &stmt.kind {
         StmtKind::Expect(_) | StmtKind::Ensure(_) | StmtKind::Bad => true,
         StmtKind::For(each) => block_proves(&each.body),
+        StmtKind::Checklist { body, .. } => block_proves(body),
         StmtKind::If(choice) => choice.branches.iter().map(|(_, body)| body).chain(&choice.otherwise).any(block_proves),
         _ => false,
     })

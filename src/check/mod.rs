@@ -16,6 +16,7 @@ mod items;
 mod load;
 mod names;
 mod params;
+mod people;
 mod risk;
 mod run;
 mod stmt;

@@ -196,10 +196,26 @@ pub enum Stmt {
         span: Span,
     },
     Confirm(Confirm),
+    Checklist(Checklist),
     /// In a handler: the run ends, and is undone.
     RollBack {
         span: Span,
     },
+}
+
+impl Stmt {
+    /// The names that it binds in its step.
+    pub fn binds(&self) -> Vec<Var> {
+        let typed = |confirm: &Confirm| confirm.answer.as_ref().map(|answer| answer.var);
+        match self {
+            Stmt::Let { var, .. } | Stmt::Secret { var, .. } | Stmt::Run(Run { bind: Some((_, var)), .. }) => {
+                vec![*var]
+            }
+            Stmt::Confirm(confirm) => typed(confirm).into_iter().collect(),
+            Stmt::Checklist(list) => list.confirmed.iter().filter_map(typed).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a group is made of; the body of a check, too.
@@ -226,6 +242,17 @@ pub struct Confirm {
     pub role: Arc<str>,
     /// What is asked for beside a yes.
     pub answer: Option<TypedAnswer>,
+    pub span: Span,
+}
+
+/// What is to be seen and to be confirmed before it goes on. The program ticks first what it can see itself: nobody is asked
+/// to answer for a list on which something does not hold.
+#[derive(Clone, Debug)]
+pub struct Checklist {
+    pub title: Arc<str>,
+    /// Expects and loops of expects, asked concurrently.
+    pub seen: Vec<Member>,
+    pub confirmed: Vec<Confirm>,
     pub span: Span,
 }
 

@@ -8,14 +8,14 @@ use crate::syntax::tree::{self, Name, StmtKind};
 use crate::value::{Type, Value};
 
 use super::names::{Checker, Ctx};
-use super::program::{Arg, Confirm, Expr, ExprKind, For, If, Member as GroupMember, RunTarget, Stmt, TypedAnswer, Var};
+use super::program::{Arg, Expr, ExprKind, For, If, Member as GroupMember, RunTarget, Stmt, Var};
 
 /// The ids that were written in a step or definition, and where.
 pub(super) type Ids = HashMap<Arc<str>, Span>;
 
 impl Checker {
     /// Binds a name from here on; in a step's own body, later steps see it, too.
-    fn bind(&mut self, ctx: &mut Ctx, name: &Name, var: Var, outermost: bool) {
+    pub(super) fn bind(&mut self, ctx: &mut Ctx, name: &Name, var: Var, outermost: bool) {
         if let Some((_, first)) = ctx.locals.iter().find(|(local, _)| *local == name.text) {
             let first = self.vars[first.0 as usize].name.span;
             self.duplicate("binding", &name.text, name.span, first);
@@ -141,6 +141,10 @@ impl Checker {
                         out.push(Stmt::Confirm(confirm));
                     }
                 }
+                StmtKind::Checklist { title, body } => {
+                    let list = self.checklist(ctx, title, body, stmt.span, ids, outermost);
+                    out.extend(list.map(Stmt::Checklist));
+                }
                 StmtKind::RollBack => {
                     self.only_in_handler(ctx, stmt.span, "rollback");
                     out.push(Stmt::RollBack { span: stmt.span });
@@ -164,59 +168,6 @@ impl Checker {
             }
         }
         out
-    }
-
-    fn confirm(&mut self, ctx: &mut Ctx, confirm: &tree::Confirm, span: Span, outermost: bool) -> Option<Confirm> {
-        let word = Span { end: span.start + 7, ..span };
-        if ctx.step.is_none() {
-            let message = "a `confirm` belongs to a step: who answers is told what for";
-            self.error(Diagnostic::new(Code::Misplaced, word, message));
-            return None;
-        }
-        let mut written = |literal: &tree::StringLit, what: &str| match literal.plain() {
-            Some(text) if !text.trim().is_empty() => Some(text),
-            _ => {
-                let message = format!("{what} is written out");
-                self.error(Diagnostic::new(Code::BadParam, literal.span, message));
-                None
-            }
-        };
-        let text = written(&confirm.text, "what is to be confirmed")?;
-        let role = written(&confirm.role, "who may confirm it")?;
-        let step = ctx.step.unwrap_or_default();
-        if !self.confirms.insert((step, text.clone())) {
-            let message = "this is to be confirmed a second time in this step";
-            let help = "answers name what they confirm: say what is different about it";
-            self.error(Diagnostic::new(Code::DoubledId, confirm.text.span, message).help(help));
-        }
-        let mut answer = None;
-        if let Some((name, ty)) = &confirm.answer {
-            let unit = ctx.unit;
-            let ty = self.ty(ty, unit);
-            if !(ty.is_textual()
-                || matches!(ty, Type::Number | Type::Bool | Type::Duration | Type::Size | Type::Percent | Type::Time))
-            {
-                let message = format!("a person can't type {}", super::types::a(&ty));
-                self.error(
-                    Diagnostic::new(Code::TypeMismatch, name.span, message).help("ask for a string or a number"),
-                );
-            }
-            let matching = confirm.matching.as_ref().and_then(|pattern| {
-                let text = pattern.plain().unwrap_or_default();
-                match regex::Regex::new(&format!("^(?:{text})$")) {
-                    Ok(regex) => Some(regex),
-                    Err(_) => {
-                        let message = "the regular expression can't be read";
-                        self.error(Diagnostic::new(Code::BadRegex, pattern.span, message));
-                        None
-                    }
-                }
-            });
-            let var = self.var(name, ty.clone(), false, Some("binding"));
-            self.bind(ctx, name, var, outermost);
-            answer = Some(TypedAnswer { name: name.text.clone(), var, ty, matching });
-        }
-        Some(Confirm { text, role, answer, span })
     }
 
     fn only_in_handler(&mut self, ctx: &Ctx, span: Span, word: &str) {
@@ -262,7 +213,7 @@ impl Checker {
         (vars, over.expr, inner)
     }
 
-    fn for_members(&mut self, ctx: &Ctx, each: &tree::For, span: Span, ids: &mut Ids) -> For<GroupMember> {
+    pub(super) fn for_members(&mut self, ctx: &Ctx, each: &tree::For, span: Span, ids: &mut Ids) -> For<GroupMember> {
         let (vars, over, inner) = self.loop_head(ctx, each);
         let body = self.members(&inner, &each.body, ids);
         For { vars, over, body, span }
@@ -326,7 +277,7 @@ fn grouped(out: &mut Vec<Stmt>, member: GroupMember) {
 }
 
 /// A loop of nothing but expects is part of a group.
-fn only_expects(block: &tree::Block) -> bool {
+pub(super) fn only_expects(block: &tree::Block) -> bool {
     !block.stmts.is_empty()
         && block.stmts.iter().all(|stmt| match &stmt.kind {
             StmtKind::Expect(_) | StmtKind::Bad => true,

@@ -1,11 +1,11 @@
-//! `confirm`: what only a person knows.
+//! `confirm` and `checklist`: what only a person knows.
 //!
 //! In: a statement, and the people of the world. Out: who answered, as which role, when and where, and what they typed; what is
 //! not answered is not confirmed.
 
 use std::sync::Arc;
 
-use crate::check::program::{Confirm, Program, Stmt};
+use crate::check::program::{Checklist, Confirm, Program, Stmt};
 use crate::check::read_as;
 use crate::value::{Answer, Value, recorded};
 
@@ -65,6 +65,7 @@ fn gather(stmts: &[Stmt], take: &mut impl FnMut(&Confirm)) {
     for stmt in stmts {
         match stmt {
             Stmt::Confirm(confirm) => take(confirm),
+            Stmt::Checklist(list) => list.confirmed.iter().for_each(&mut *take),
             Stmt::For(each) => gather(&each.body, take),
             Stmt::If(choice) => {
                 choice
@@ -87,6 +88,43 @@ impl<'c> Exec<'c> {
         site: &Site,
         within: Within,
     ) -> Result<(), Halt> {
+        match self.answered(course, confirm, site, within).await? {
+            None => Ok(()),
+            Some(reason) => self.unhandled(course, site, within, reason, confirm.span).await,
+        }
+    }
+
+    /// The program ticks what it sees; only where all of that holds are people asked, for all that is theirs, so that what is open
+    /// is told at once.
+    pub(super) async fn checklist(
+        &self,
+        course: &mut Course<'c>,
+        list: &'c Checklist,
+        site: &Site,
+        within: Within,
+    ) -> Result<(), Halt> {
+        let site = &site.on_checklist(list.title.clone());
+        if !list.seen.is_empty() {
+            self.group(course, &list.seen, site, within).await?;
+        }
+        let mut open = Vec::new();
+        for confirm in &list.confirmed {
+            open.extend(self.answered(course, confirm, site, within).await?);
+        }
+        match open.len() {
+            0 => Ok(()),
+            _ => self.unhandled(course, site, within, open.join("; "), list.span).await,
+        }
+    }
+
+    /// Asks whom it may concern. Out: why it is not given, if it is not.
+    async fn answered(
+        &self,
+        course: &mut Course<'c>,
+        confirm: &'c Confirm,
+        site: &Site,
+        within: Within,
+    ) -> Result<Option<String>, Halt> {
         let fits = |what: &What| matches!(what, What::Confirmed { .. });
         let (given, reason, answer) = match self.recorded(course, "a confirmation", confirm.span, fits)? {
             Some(What::Confirmed { given, reason, data }) => (given, reason, data.as_ref().map(recorded::read)),
@@ -131,6 +169,6 @@ impl<'c> Exec<'c> {
         if let (Some(wanted), Some(answer)) = (&confirm.answer, answer) {
             self.core.slots.bind(wanted.var, answer.into());
         }
-        if given { Ok(()) } else { self.unhandled(course, site, within, reason, confirm.span).await }
+        Ok((!given).then_some(reason))
     }
 }

@@ -45,6 +45,8 @@ pub struct Site {
     pub possible: Option<Arc<str>>,
     /// The items of the loops of statements around it, as ids name them: `["api"]["eu"]`.
     pub keys: Arc<str>,
+    /// The checklist that it stands on.
+    pub checklist: Option<Arc<str>>,
     /// It is asked ahead of time: a secret that was not needed so far is not read for it.
     pub ahead: bool,
     pub scope: Scope,
@@ -66,6 +68,10 @@ impl Site {
 
     pub fn in_part(&self, part: Part) -> Self {
         Self { part: Some(part), ..self.clone() }
+    }
+
+    pub fn on_checklist(&self, title: Arc<str>) -> Self {
+        Self { checklist: Some(title), ..self.clone() }
     }
 
     pub fn with(&self, var: Var, bound: Bound) -> Self {
@@ -91,6 +97,7 @@ impl Core {
             file: Some(self.program.sources.name(span).to_owned()),
             line: Some(self.program.sources.line(span)),
             part: site.part,
+            checklist: site.checklist.as_deref().map(str::to_owned),
             possible: site.possible.as_deref().map(str::to_owned),
         }
     }

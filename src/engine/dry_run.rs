@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::check::program::{Definition, Expr, Program, Run, RunTarget, Step, Stmt};
+use crate::check::program::{Confirm, Definition, Expr, Member, Program, Run, RunTarget, Step, Stmt};
 use crate::value::{Answer, Truth, Unknown, UnknownCause};
 
 use super::action;
@@ -193,10 +193,26 @@ impl<'c> Walk<'c> {
         let Some(decision) = &self.core.program.verdict else { return };
         let site = Site::of_verdict();
         self.core.emit(&site, decision.span, Body::VerdictStarted);
+        self.group(&decision.members, &site).await;
+    }
+
+    async fn group(&self, members: &[Member], site: &Site) {
         let round = Round::new();
-        let leaves = Expansion::of(self.core, &decision.members, &site, &round).await;
+        let leaves = Expansion::of(self.core, members, site, &round).await;
         for asked in group::ask_once(self.core, leaves, &round).await {
             group::report(self.core, &asked).await;
+        }
+    }
+
+    /// Tells what a person would be asked.
+    fn confirm(&self, confirm: &Confirm, site: &Site) {
+        let question = confirm::question(site, confirm);
+        let answer = question.answer.map(|wanted| format!("{}: {}", wanted.name, wanted.kind));
+        let body = Body::ConfirmPlanned { text: question.text, role: question.role, answer };
+        self.core.emit(site, confirm.span, body);
+        if let Some(answer) = &confirm.answer {
+            let reason = format!("typed by {} when it is run", confirm.role);
+            self.core.slots.bind(answer.var, Answer::unknown(UnknownCause::LeftOut, reason).into());
         }
     }
 
@@ -235,13 +251,7 @@ impl<'c> Walk<'c> {
                         self.core.slots.bind(*var, Bound { answer, outdated: bound.outdated });
                     }
                     Stmt::Show { values, span } => start::show(self.core, site, *span, values).await,
-                    Stmt::Group(members) => {
-                        let round = Round::new();
-                        let leaves = Expansion::of(self.core, members, site, &round).await;
-                        for asked in group::ask_once(self.core, leaves, &round).await {
-                            group::report(self.core, &asked).await;
-                        }
-                    }
+                    Stmt::Group(members) => self.group(members, site).await,
                     Stmt::For(each) => {
                         let eval = Eval::new(self.core, site, &Round::new());
                         match eval.items(&each.over).await {
@@ -284,15 +294,11 @@ impl<'c> Walk<'c> {
                             self.stmts(body, &open, needless).await;
                         }
                     }
-                    Stmt::Confirm(confirm) => {
-                        let question = confirm::question(site, confirm);
-                        let answer = question.answer.map(|wanted| format!("{}: {}", wanted.name, wanted.kind));
-                        let body = Body::ConfirmPlanned { text: question.text, role: question.role, answer };
-                        self.core.emit(site, confirm.span, body);
-                        if let Some(answer) = &confirm.answer {
-                            let reason = format!("typed by {} when it is run", confirm.role);
-                            self.core.slots.bind(answer.var, Answer::unknown(UnknownCause::LeftOut, reason).into());
-                        }
+                    Stmt::Confirm(confirm) => self.confirm(confirm, site),
+                    Stmt::Checklist(list) => {
+                        let site = &site.on_checklist(list.title.clone());
+                        self.group(&list.seen, site).await;
+                        list.confirmed.iter().for_each(|confirm| self.confirm(confirm, site));
                     }
                     // These stand in handlers only.
                     Stmt::Stop { .. } | Stmt::Retry { .. } | Stmt::RollBack { .. } => {}
@@ -352,11 +358,8 @@ impl<'c> Walk<'c> {
 
     /// What a step that is left out would have bound.
     fn bind_left_out(&self, stmts: &[Stmt], reason: &str) {
-        for stmt in stmts {
-            if let Stmt::Let { var, .. } | Stmt::Secret { var, .. } | Stmt::Run(Run { bind: Some((_, var)), .. }) = stmt
-            {
-                self.core.slots.bind(*var, Answer::unknown(UnknownCause::LeftOut, reason).into());
-            }
+        for var in stmts.iter().flat_map(Stmt::binds) {
+            self.core.slots.bind(var, Answer::unknown(UnknownCause::LeftOut, reason).into());
         }
     }
 
@@ -382,6 +385,11 @@ impl<'c> Walk<'c> {
                             None => Change::Everything,
                         };
                         self.planned(run, site, action, &change);
+                    }
+                    Stmt::Confirm(confirm) => self.confirm(confirm, site),
+                    Stmt::Checklist(list) => {
+                        let site = &site.on_checklist(list.title.clone());
+                        list.confirmed.iter().for_each(|confirm| self.confirm(confirm, site));
                     }
                     Stmt::For(each) => {
                         let mut inner = site.possibly(format!("for each of `{}`", self.core.words(each.over.span)));

@@ -40,6 +40,9 @@ pub struct Place {
     /// What part of a step it happens in, where that is not its body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// The title of the checklist that it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<String>,
     /// In a dry run: it may happen or not, and what that hangs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub possible: Option<String>,

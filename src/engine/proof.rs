@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::check::program::{RunTarget, Stmt};
+use crate::check::program::{Checklist, RunTarget, Stmt};
 use crate::value::{Answer, Truth, UnknownCause};
 
 use super::ask::Round;
@@ -87,7 +87,7 @@ where
             for stmt in stmts {
                 let eval = Eval::new(self.core, &site, &self.round);
                 match stmt {
-                    Stmt::Group(members) => {
+                    Stmt::Group(members) | Stmt::Checklist(Checklist { seen: members, .. }) => {
                         let leaves = Expansion::of(self.core, members, &site, &self.round).await;
                         let actions = self.actions;
                         self.found.extend(leaves.into_iter().map(|leaf| (actions, leaf)));

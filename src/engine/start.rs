@@ -3,7 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use crate::check::library;
-use crate::check::program::{Arg, Effect, Expr, ExprKind, GlobalKind, LinkKind, Member, Program, Stmt, Text, TextPart};
+use crate::check::program::{
+    Arg, Checklist, Effect, Expr, ExprKind, GlobalKind, LinkKind, Member, Program, Stmt, Text, TextPart,
+};
 use crate::diagnostic::{Source, Span};
 use crate::value::{Answer, Truth, UnknownCause, Value, recorded};
 
@@ -192,7 +194,7 @@ fn groups(stmts: &[Stmt]) -> Vec<&[Member]> {
     stmts
         .iter()
         .flat_map(|stmt| match stmt {
-            Stmt::Group(members) => vec![members.as_slice()],
+            Stmt::Group(members) | Stmt::Checklist(Checklist { seen: members, .. }) => vec![members.as_slice()],
             Stmt::For(each) => groups(&each.body),
             Stmt::If(choice) => choice
                 .branches

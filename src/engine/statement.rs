@@ -231,6 +231,7 @@ impl<'c> Exec<'c> {
                         }
                     }
                     Stmt::Confirm(confirm) => self.confirm(course, confirm, &site, within).await?,
+                    Stmt::Checklist(list) => self.checklist(course, list, &site, within).await?,
                     Stmt::Stop { why, span } => {
                         let reason = match why {
                             Some(why) => Eval::new(self.core, &site, &Round::new()).message(why).await,
@@ -573,7 +574,7 @@ impl<'c> Exec<'c> {
         Ok(Some(Failing { reason, failures }))
     }
 
-    async fn group(
+    pub(super) async fn group(
         &self,
         course: &mut Course<'c>,
         members: &'c [Member],

@@ -7,6 +7,8 @@ use indexmap::IndexMap;
 
 use crate::engine::event::{Body, Event, ExpectResult, Place, State, StepOutcome, Verdict, expect_of};
 
+use super::called::Called;
+
 /// What a case came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -173,13 +175,11 @@ fn at(place: &Place) -> String {
 
 fn expect(place: &Place, result: &ExpectResult) -> Case {
     let step = place.step.clone().unwrap_or_default();
-    let id = place.expect.as_deref().unwrap_or_default();
-    let text = result.asked.as_deref().unwrap_or(&result.text);
-    let own = id.strip_prefix(&format!("{step}.")).unwrap_or(id);
-    let name = match (result.named, own.find('[')) {
-        (true, _) => format!("{own}: {text}"),
-        (false, Some(keys)) => format!("{text} {}", &own[keys..]),
-        (false, None) => text.to_owned(),
+    let called = Called::of(place, result);
+    let name = match (called.name, called.keys) {
+        (Some(name), _) => format!("{name}: {}", called.words),
+        (None, Some(keys)) => format!("{} {keys}", called.words),
+        (None, None) => called.words.to_owned(),
     };
     let outcome = match result.state {
         State::Holds => Outcome::Held,

@@ -37,7 +37,8 @@ impl Fold {
                 if let (State::Holds, Some(check)) = (result.state, &result.check) {
                     let same = self.rows.first().is_none_or(|(first, _)| {
                         self.check == *check
-                            && (&first.step, first.part, &first.possible) == (&place.step, place.part, &place.possible)
+                            && (&first.step, first.part, &first.checklist, &first.possible)
+                                == (&place.step, place.part, &place.checklist, &place.possible)
                     });
                     if !same {
                         self.out(whole);

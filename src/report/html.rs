@@ -14,6 +14,7 @@ use crate::engine::event::{
 };
 use crate::engine::world::Stream;
 
+use super::called::Called;
 use super::safe::markup as text;
 use super::text::{time, wall};
 
@@ -37,6 +38,7 @@ pub struct Html<W> {
     output: Vec<(Stream, String)>,
     more_output: usize,
     part: Option<Part>,
+    checklist: Option<String>,
     possible: Option<String>,
 }
 
@@ -60,6 +62,7 @@ impl<W: Write + Send> Html<W> {
             output: Vec::new(),
             more_output: 0,
             part: None,
+            checklist: None,
             possible: None,
         }
     }
@@ -114,9 +117,16 @@ impl<W: Write + Send> Html<W> {
         self.step = Some(Section { name: name.to_owned(), title: title.to_owned(), rows: String::new(), bad: false });
     }
 
+    fn end_checklist(&mut self) {
+        if self.checklist.take().is_some() {
+            self.rows().push_str("</div>\n");
+        }
+    }
+
     /// Ends the open section. `class`: what it came to.
     fn close(&mut self, class: &'static str, words: &str) {
         self.printed();
+        self.end_checklist();
         let Some(Section { name, title, rows, bad }) = self.step.take() else { return };
         let class = match class {
             "" if bad => "bad",
@@ -152,6 +162,14 @@ impl<W: Write + Send> Html<W> {
             };
             if !words.is_empty() {
                 let _ = writeln!(self.rows(), "<p class=\"part\">{words}</p>");
+            }
+        }
+        if self.checklist != place.checklist {
+            self.end_checklist();
+            self.checklist.clone_from(&place.checklist);
+            if let Some(title) = &place.checklist {
+                let told = format!("<div class=\"checklist\"><h3>Checklist: {}</h3>\n", text(title));
+                self.rows().push_str(&told);
             }
         }
         if self.possible != place.possible {
@@ -207,13 +225,8 @@ impl<W: Write + Send> Html<W> {
             section.bad = true;
         }
         let id = place.expect.as_deref().unwrap_or_default();
-        let own = id.split_once('.').map_or(id, |(_, own)| own);
-        let told = result.asked.as_deref().unwrap_or(&result.text);
-        let name = match (result.named, own.find('[')) {
-            (true, _) => format!("<b>{}</b> ", text(own)),
-            (false, Some(keys)) => format!("<b>{}</b> ", text(&own[keys..])),
-            (false, None) => String::new(),
-        };
+        let called = Called::of(place, result);
+        let name = called.name.or(called.keys).map(|name| format!("<b>{}</b> ", text(name))).unwrap_or_default();
         let mut details = String::new();
         if result.diff.is_empty() || result.state != State::Differs {
             fact(&mut details, "expected", &result.expected);
@@ -259,7 +272,7 @@ impl<W: Write + Send> Html<W> {
         let row = format!(
             "<details class=\"row {class}\"{open}><summary>{}{name}<code>{}</code></summary><dl>{details}</dl></details>\n",
             mark(class),
-            text(told)
+            text(called.words)
         );
         self.rows().push_str(&row);
     }

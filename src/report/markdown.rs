@@ -8,6 +8,7 @@ use crate::engine::event::{
     Body, DiffSign, Event, ExpectResult, Mode, Place, Published, Sink, State, StepOutcome, Verdict,
 };
 
+use super::called::Called;
 use super::fold::{Fold, Kept};
 use super::safe::safe;
 use super::text::time;
@@ -26,6 +27,7 @@ pub struct Markdown<W> {
     /// The facts of the run, a line each.
     facts: String,
     fold: Fold,
+    checklist: Option<String>,
 }
 
 impl<W: Write + Send> Markdown<W> {
@@ -40,6 +42,7 @@ impl<W: Write + Send> Markdown<W> {
             signed: String::new(),
             facts: String::new(),
             fold: Fold::default(),
+            checklist: None,
         }
     }
 
@@ -68,14 +71,35 @@ impl<W: Write + Send> Markdown<W> {
 
     fn section(&mut self, head: &str) {
         self.flush();
+        self.checklist = None;
         self.steps.push_str(&format!("\n### {head}\n\n"));
+    }
+
+    /// Where the next rows belong, where that changes.
+    fn belongs(&mut self, place: &Place) {
+        if self.checklist == place.checklist {
+            return;
+        }
+        self.checklist.clone_from(&place.checklist);
+        self.flush();
+        if let Some(title) = &place.checklist {
+            self.steps.push_str(&format!("\n#### Checklist: {}\n\n", escaped(title)));
+        } else {
+            self.steps.push_str("\n#### Then\n\n");
+        }
     }
 
     /// Rows that were kept back while more of the same came.
     fn kept(&mut self, kept: Kept) {
         match kept {
-            Kept::Rows(rows) => rows.iter().for_each(|(place, result)| self.expect(place, result)),
-            Kept::Many { check, held, as_of_now, .. } => {
+            Kept::Rows(rows) => {
+                for (place, result) in rows {
+                    self.belongs(&place);
+                    self.expect(&place, &result);
+                }
+            }
+            Kept::Many { place, check, held, as_of_now } => {
+                self.belongs(&place);
                 if self.mode == Mode::Exec {
                     return self.row("✅", &format!("{held} of {}", cell(&code(&check))), "hold", "hold", "");
                 }
@@ -102,12 +126,7 @@ impl<W: Write + Send> Markdown<W> {
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
         let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        let id = place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
-        let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
-        self.steps.push_str(&format!(
-            "- {word} {name}{}{line}{as_of_now}\n",
-            code(result.asked.as_deref().unwrap_or(&result.text))
-        ));
+        self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", called(place, result)));
         match result.state {
             State::Holds => {}
             State::Unknown => {
@@ -131,9 +150,7 @@ impl<W: Write + Send> Markdown<W> {
             State::Unknown => "❔ unknown",
         };
         let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        let id = place.expect.as_deref().filter(|_| result.named).unwrap_or_default();
-        let name = id.split_once('.').map(|(_, name)| format!("{}: ", escaped(name))).unwrap_or_default();
-        let what = format!("{name}{}{line}", cell(&code(result.asked.as_deref().unwrap_or(&result.text))));
+        let what = format!("{}{line}", cell(&called(place, result)));
         let mut found = match (&result.reason, result.state) {
             (Some(reason), State::Unknown) => escaped(reason),
             // That it is there says enough; what it is, nobody asked.
@@ -239,6 +256,20 @@ impl<W: Write + Send> Sink for Markdown<W> {
         kept.into_iter().for_each(|kept| self.kept(kept));
         if keeps {
             return;
+        }
+        let rows = matches!(
+            event.body,
+            Body::ExpectEnded(_)
+                | Body::Confirmed(_)
+                | Body::ConfirmPlanned { .. }
+                | Body::ActionPlanned { .. }
+                | Body::ActionEnded { .. }
+                | Body::ActionSkipped { .. }
+                | Body::Shown { .. }
+                | Body::HandlerStarted { .. }
+        );
+        if rows {
+            self.belongs(&event.place);
         }
         let possible = event.place.possible.as_deref().map(|why| format!(" — _{}_", escaped(why))).unwrap_or_default();
         match &event.body {
@@ -367,6 +398,14 @@ impl<W: Write + Send> Sink for Markdown<W> {
             _ => {}
         }
     }
+}
+
+/// The name of a row, its words, the items of its loops.
+fn called(place: &Place, result: &ExpectResult) -> String {
+    let called = Called::of(place, result);
+    let name = called.name.map(|name| format!("{}: ", escaped(name))).unwrap_or_default();
+    let keys = called.keys.map(|keys| format!(" {}", code(keys))).unwrap_or_default();
+    format!("{name}{}{keys}", code(called.words))
 }
 
 /// So many characters of a value stand in a row.

@@ -1,5 +1,6 @@
 //! What people and programs see: each form a fold over the events of a run. Nothing here reads the world.
 
+mod called;
 mod cases;
 pub mod diagnostic;
 mod fold;

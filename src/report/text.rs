@@ -12,6 +12,7 @@ use crate::engine::event::{
 };
 use crate::engine::world::Stream;
 
+use super::called::Called;
 use super::fold::{Fold, Kept};
 use super::safe::safe;
 use super::style::Paint;
@@ -40,6 +41,7 @@ pub struct Text<P, R> {
     shown_live: bool,
     last_possible: Option<String>,
     last_part: Option<Part>,
+    last_checklist: Option<String>,
     probes: Vec<String>,
     /// The expects that are asked until they hold, by id, with what was last told of them.
     waiting: IndexMap<String, String>,
@@ -59,6 +61,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             shown_live: false,
             last_possible: None,
             last_part: None,
+            last_checklist: None,
             probes: Vec::new(),
             waiting: IndexMap::new(),
             fold: Fold::default(),
@@ -135,6 +138,13 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                 _ => {}
             }
         }
+        if self.last_checklist != place.checklist {
+            self.last_checklist.clone_from(&place.checklist);
+            if let Some(title) = &place.checklist {
+                let text = format!("  checklist: {}", safe(title));
+                self.line(&self.paint.dim(&text));
+            }
+        }
         if self.last_possible != place.possible {
             self.last_possible = place.possible.clone();
             if let Some(possible) = &place.possible {
@@ -195,25 +205,10 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
         let dry = self.mode == Mode::DryRun;
         let line = place.line.unwrap_or_default();
-        let told = safe(result.asked.as_deref().unwrap_or(&result.text));
-        let name = place
-            .expect
-            .as_deref()
-            .filter(|_| result.named)
-            .map(|id| format!("{}: ", safe(id.split_once('.').map_or(id, |(_, name)| name))))
-            .unwrap_or_default();
-        let subject = place
-            .expect
-            .as_deref()
-            .filter(|id| !result.named && id.contains('['))
-            .and_then(|id| id.get(id.find('[')?..=id.rfind(']')?))
-            // What stands in its words already needs no saying.
-            .filter(|keys| {
-                let mut parts = keys.split(['[', ']']).map(|key| key.trim_matches('"')).filter(|key| !key.is_empty());
-                result.asked.is_none() || !parts.all(|key| key.len() > 2 && told.contains(key))
-            })
-            .map(|keys| format!(" {}", safe(keys)))
-            .unwrap_or_default();
+        let called = Called::of(place, result);
+        let told = safe(called.words);
+        let name = called.name.map(|name| format!("{}: ", safe(name))).unwrap_or_default();
+        let subject = called.keys.map(|keys| format!(" {}", safe(keys))).unwrap_or_default();
         let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
             let times = if result.attempts > 1 { format!("asked {} times, ", result.attempts) } else { String::new() };
             self.paint.dim(&format!("  {times}{}", time(result.elapsed)))
@@ -481,6 +476,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             Body::StepStarted { title, attempt } => {
                 self.last_part = None;
                 self.last_possible = None;
+                self.last_checklist = None;
                 let again =
                     if *attempt > 1 { self.paint.doubtful(&format!("  attempt {attempt}")) } else { String::new() };
                 let name = place.step.as_deref().unwrap_or_default();
@@ -645,6 +641,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             Body::VerdictStarted => {
                 self.last_part = None;
                 self.last_possible = None;
+                self.last_checklist = None;
                 self.line("");
                 self.line(&format!("{} {}  What decides", self.paint.action("▶"), self.paint.bold("verdict")));
             }

@@ -19,6 +19,7 @@ const STATEMENTS: &[&str] = &[
     "finally",
     "rollback",
     "confirm",
+    "checklist",
     "stop",
     "retry",
 ];
@@ -96,6 +97,7 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::unbuilt_stmt | Rule::unbuilt_stmt_word | Rule::unbuilt_item | Rule::unbuilt_item_word => return None,
         Rule::rollback | Rule::rollback_stmt => "`rollback`",
         Rule::confirm => "`confirm`",
+        Rule::checklist => "`checklist`",
         Rule::answer => "`as`",
         Rule::matching => "`matching`",
         Rule::by => "`by`",

@@ -244,6 +244,11 @@ pub enum StmtKind {
     },
     /// `confirm "text" by "role"`: what only a person knows.
     Confirm(Box<Confirm>),
+    /// `checklist "title" { … }`: expects and confirms side by side.
+    Checklist {
+        title: StringLit,
+        body: Block,
+    },
     /// `rollback`, in a handler: the run is undone.
     RollBack,
     OnFailure(Block),

@@ -58,7 +58,7 @@ impl Lowering<'_> {
         Item { kind, span, doc }
     }
 
-    fn no_string(span: Span) -> StringLit {
+    pub(super) fn no_string(span: Span) -> StringLit {
         StringLit { parts: Vec::new(), span }
     }
 

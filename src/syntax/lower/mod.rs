@@ -47,7 +47,6 @@ impl<'t> Lowering<'t> {
     /// Names the part of the language that is meant, and that this version refuses.
     fn unbuilt(&mut self, span: Span, word: &str) {
         let what = match word {
-            "checklist" => "checklists",
             "watch" => "`watch`, which keeps asking after a change,",
             "alert" => "`alert`",
             "sample" => "`sample`",

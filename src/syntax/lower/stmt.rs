@@ -6,7 +6,7 @@ use crate::diagnostic::Span;
 use crate::syntax::parser::Rule;
 use crate::syntax::tree::{
     Binding, Block, Confirm, Expect, Expr, ExprKind, For, If, Name, Otherwise, Run, RunModifier, RunModifierKind,
-    RunTarget, Stmt, StmtKind, StringLit,
+    RunTarget, Stmt, StmtKind,
 };
 
 use super::Lowering;
@@ -55,6 +55,17 @@ impl Lowering<'_> {
             }
             Rule::rollback_stmt => StmtKind::RollBack,
             Rule::confirm => StmtKind::Confirm(Box::new(self.confirm(pair, span))),
+            Rule::checklist => {
+                let mut title = Self::no_string(span);
+                let mut body = Block::default();
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::block => body = self.block(part),
+                        _ => title = self.string(part),
+                    }
+                }
+                StmtKind::Checklist { title, body }
+            }
             Rule::stop_stmt => {
                 let why = pair.into_inner().next();
                 StmtKind::Stop(why.map(|pair| self.string(pair)))
@@ -78,7 +89,7 @@ impl Lowering<'_> {
     }
 
     fn confirm(&mut self, pair: Pair<'_, Rule>, span: Span) -> Confirm {
-        let none = || StringLit { parts: Vec::new(), span };
+        let none = || Self::no_string(span);
         let mut confirm = Confirm { text: none(), answer: None, matching: None, role: none() };
         for part in pair.into_inner() {
             match part.as_rule() {
@@ -204,8 +215,7 @@ impl Lowering<'_> {
                 Rule::every => expect.every = Some(self.modifier(part, at)),
                 Rule::lasting => expect.lasting = true,
                 Rule::otherwise => {
-                    let mut otherwise =
-                        Otherwise { warn: false, message: StringLit { parts: Vec::new(), span: at }, span: at };
+                    let mut otherwise = Otherwise { warn: false, message: Self::no_string(at), span: at };
                     for part in part.into_inner() {
                         match part.as_rule() {
                             Rule::warn => otherwise.warn = true,
