@@ -87,7 +87,8 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     let documented = documented();
-    let common: BTreeSet<&str> = ["seq", "time", "type", "step", "expect", "file", "line", "part", "possible"].into();
+    let common: BTreeSet<&str> =
+        ["seq", "time", "type", "step", "expect", "file", "line", "part", "checklist", "possible"].into();
     let rich = Story::new(RICH);
     let mut events = rich.events("dry-run");
     events.extend(rich.events("exec"));
@@ -337,4 +338,36 @@ fn requests_of_a_dry_run_are_shared_and_only_read() {
     let told = story.dry_run();
     assert_eq!(told.status, 0, "{}", told.text);
     assert_eq!(*server.requests.lock().expect("requests"), ["GET / HTTP/1.1"]);
+}
+
+/// That every other run of these tests is as the schema says, `support` holds.
+#[test]
+fn the_schema_is_that_of_the_program_and_refuses_what_is_none() {
+    let story = Story::new(RICH);
+    let told = story.run(&["doc", "--schema"]);
+    assert_eq!(told.stdout, support::schema::SCHEMA, "`runbook doc --schema > docs/events.schema.json` renews it");
+    story.run(&["exec", "plan.runbook", "--report", "all.json"]);
+    let whole = std::fs::read_to_string(story.path("all.json")).expect("a report");
+    let whole: Value = serde_json::from_str(&whole).expect("JSON");
+    let valid = |value: &Value| support::schema::EVENTS.is_valid(value);
+    assert!(whole.as_array().is_some_and(|events| events.len() > 20) && valid(&whole));
+    let ended = whole.as_array().expect("events").iter().find(|event| event["type"] == "expect-ended").expect("one");
+    assert!(valid(ended));
+    for (field, wrong) in [
+        ("type", Value::from("expect-finished")),
+        ("seq", Value::from("one")),
+        ("state", Value::from("maybe")),
+        ("elapsed", Value::from("1s")),
+        ("expected", Value::Null),
+        ("diff", Value::from("- a")),
+    ] {
+        let mut spoilt = ended.clone();
+        spoilt[field] = wrong;
+        assert!(!valid(&spoilt), "{spoilt}");
+    }
+    for field in ["type", "seq", "time", "state", "attempts"] {
+        let mut spoilt = ended.clone();
+        spoilt.as_object_mut().expect("an object").remove(field);
+        assert!(!valid(&spoilt), "without {field}: {spoilt}");
+    }
 }

@@ -16,6 +16,10 @@ use super::{Global, NOT_RUN};
 pub(super) struct Doc {
     /// A module: `http`; or one of its members: `http.get`. Without it, all modules
     module: Option<String>,
+
+    /// The JSON Schema of the events of a run instead: what `--format json` prints
+    #[arg(long, conflicts_with = "module")]
+    schema: bool,
 }
 
 #[derive(Args)]
@@ -50,6 +54,10 @@ impl Explain {
 
 impl Doc {
     pub fn run(self, global: Global) -> ExitCode {
+        if self.schema {
+            println!("{:#}", crate::engine::event::schema());
+            return ExitCode::SUCCESS;
+        }
         let paint = Paint { on: global.colour_out() };
         let library = library();
         let Some(name) = &self.module else {

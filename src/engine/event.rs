@@ -5,6 +5,7 @@
 //! a line. Texts in them are as they were found, secrets taken out; whoever shows them makes control characters harmless.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::world::{Confinement, Stream};
@@ -14,7 +15,7 @@ use crate::value::UnknownCause;
 pub const FORMAT: u32 = 1;
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Counts from 1 within the run.
     pub seq: u64,
@@ -26,7 +27,7 @@ pub struct Event {
 }
 
 /// Where it belongs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
@@ -48,7 +49,7 @@ pub struct Place {
     pub possible: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     OnFailure,
@@ -56,7 +57,7 @@ pub enum Part {
     Rollback,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 // A run has one beginning, and thousands of the others are made one after another, not kept.
 #[allow(clippy::large_enum_variant)]
@@ -308,8 +309,28 @@ pub fn expect_of(row: &str, known: impl Fn(&str) -> bool) -> &str {
     expect
 }
 
+/// The JSON Schema of what `--format json` prints and `--report x.json` holds: an event, or a list of them.
+pub fn schema() -> serde_json::Value {
+    #[derive(JsonSchema)]
+    #[serde(untagged)]
+    #[allow(dead_code)]
+    #[schemars(title = "The events of a run of runbook")]
+    /// A line of `--format json`, or the whole of a `.json` report. Fields may be added; what stands here stays.
+    enum Recorded {
+        /// A line.
+        Line(Event),
+        /// A report.
+        Report(Vec<Event>),
+    }
+    schemars::generate::SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Recorded>()
+        .into()
+}
+
 /// Seconds, as a number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Seconds(pub f64);
 
@@ -325,14 +346,14 @@ impl Seconds {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     Exec,
     DryRun,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Param {
     pub name: String,
     #[serde(rename = "of")]
@@ -344,7 +365,7 @@ pub struct Param {
 }
 
 /// A file that a runbook was read from, as it is kept beside the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceFile {
     /// As messages name it.
     pub name: String,
@@ -356,7 +377,7 @@ pub struct SourceFile {
 }
 
 /// How a run that was cut off is gone on with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumed {
     pub by: String,
     pub host: String,
@@ -382,7 +403,7 @@ pub struct Resumed {
 }
 
 /// An action that had started when its run was cut off.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Doubt {
     pub action: String,
     pub since: Timestamp,
@@ -392,7 +413,7 @@ pub struct Doubt {
 }
 
 /// What a proof was before the first action.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
     /// Its id.
     pub expect: String,
@@ -400,7 +421,7 @@ pub struct Before {
 }
 
 /// What came of a `confirm`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmed {
     pub text: String,
     pub role: String,
@@ -425,7 +446,7 @@ pub struct Confirmed {
 }
 
 /// An accepted risk that stood in the way of a NO-GO.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     pub risk: String,
     /// The expects that do not hold, by their ids.
@@ -436,7 +457,7 @@ pub struct Accepted {
 }
 
 /// What undoing a step came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Undone {
     /// The step; in an event of its own it is the event's.
     #[serde(default, rename = "of", skip_serializing_if = "String::is_empty")]
@@ -448,14 +469,14 @@ pub struct Undone {
     pub elapsed: Seconds,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTitle {
     pub name: String,
     pub title: String,
 }
 
 /// What an action changes, as far as it is declared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Changes {
     /// Nothing is declared: it may change anything.
@@ -465,7 +486,7 @@ pub enum Changes {
 }
 
 /// What an expect came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectResult {
     pub state: State,
     /// As it was written.
@@ -513,13 +534,13 @@ pub struct ExpectResult {
     pub as_of_now: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DiffLine {
     pub sign: DiffSign,
     pub text: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DiffSign {
     Expected,
@@ -529,7 +550,7 @@ pub enum DiffSign {
     Skip,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Holds,
@@ -537,7 +558,7 @@ pub enum State {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepOutcome {
     Passed,
@@ -548,7 +569,7 @@ pub enum StepOutcome {
     Planned,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Verdict {
     #[serde(rename = "GO")]
     Go,
@@ -556,7 +577,7 @@ pub enum Verdict {
     NoGo,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepCounts {
     pub passed: u32,
     pub recovered: u32,
@@ -564,7 +585,7 @@ pub struct StepCounts {
     pub skipped: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectCounts {
     pub held: u32,
     pub differed: u32,
@@ -572,7 +593,7 @@ pub struct ExpectCounts {
     pub waived: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateCounts {
     pub holds: u32,
     pub differs: u32,

@@ -27,7 +27,7 @@ pub struct Unknown {
 }
 
 /// The kinds of not knowing; a program reads them, people read the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnknownCause {
     /// An action would have told, and a dry run leaves it out.

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod engine;
+pub mod schema;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -99,6 +100,15 @@ impl Story {
     }
 }
 
+/// What each test leaves on record is what the schema says.
+impl Drop for Story {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            schema::records(self.folder.path());
+        }
+    }
+}
+
 impl Told {
     /// The report of the run, made from its record, is what was shown live, byte for byte.
     #[track_caller]
@@ -112,6 +122,7 @@ impl Told {
 pub fn told(output: Output) -> Told {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    schema::events(&stdout);
     Told { status: output.status.code().unwrap_or(-1), text, stdout }
 }
 
