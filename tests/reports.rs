@@ -217,9 +217,14 @@ fn a_page_holds_all_that_it_shows_and_can_be_read_in_both_schemes() {
     story.exec();
     let html = story.run(&["report", "last", "--format", "html"]).stdout;
     let page = page_of(&html);
+    let place = regex::Regex::new("^left:[0-9.]+%;width:[0-9.]+%$").expect("a pattern");
     for node in page.descendants() {
-        for name in ["src", "onclick", "onload", "style"] {
+        for name in ["src", "onclick", "onload"] {
             assert!(node.attribute(name).is_none(), "{node:?}");
+        }
+        // Only the time of a step has a style of its own.
+        if let Some(style) = node.attribute("style") {
+            assert!(place.is_match(style) && node.has_tag_name("i"), "{node:?}");
         }
         // Every way in it leads to a place in it.
         if let Some(way) = node.attribute("href") {
@@ -235,7 +240,7 @@ fn a_page_holds_all_that_it_shows_and_can_be_read_in_both_schemes() {
     assert_eq!(page.descendants().filter(|node| node.has_tag_name("h1")).count(), 1);
     assert!(html.contains("lang=\"en\"") && html.contains("prefers-color-scheme: dark"));
     // Words against their ground: at least 4.5 to 1 (WCAG 2.2, 1.4.3).
-    let css = include_str!("../src/report/html.css");
+    let css = include_str!("../src/report/html/style.css");
     let colours = |from: &str| -> Vec<(String, [f64; 3])> {
         let block = css.split_once(from).expect("a palette").1.split_once('}').expect("its end").0;
         let colour = regex::Regex::new("--([a-z]+): #([0-9a-f]{6})").expect("a pattern");

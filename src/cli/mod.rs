@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod doc;
+mod forms;
 mod input;
 mod output;
 mod recorded;

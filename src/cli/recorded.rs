@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::check::program::{Program, Settings};
 use crate::check::{Input, Kept};
-use crate::engine::Past;
 use crate::engine::event::{Body, Published, Sink};
+use crate::engine::{Past, own_sources};
 use crate::record::{Begun, Folder, Record, Store};
+use crate::report::texts::Texts;
 use crate::value::{Value, recorded};
 
 use super::run::{program, refused};
@@ -73,6 +74,12 @@ impl Found {
     pub fn kept(&self, past: &Past) -> Result<Vec<Vec<u8>>, ExitCode> {
         let texts = past.sources.iter().map(|file| self.store.source(&self.record.run, &file.hash));
         texts.collect::<Result<_, _>>().map_err(|why| refused(NOT_TOLD, why))
+    }
+
+    /// The texts that the run was read from, and those that it is gone on with.
+    pub fn texts(&self, past: &Past, program: &Program) -> Result<Texts, ExitCode> {
+        let kept = self.kept(past)?.into_iter().map(|bytes| Arc::from(String::from_utf8_lossy(&bytes)));
+        Ok(kept.chain(own_sources(program).map(|(source, _)| source.text.clone())).collect())
     }
 
     /// The program as the run read it.

@@ -1,18 +1,15 @@
 //! `runbook report RUN`: the report of a run, again, from its record alone; and whether the record is as it was written.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
-use crate::engine::event::{Body, Sink};
+use crate::engine::event::{Body, SourceFile};
 use crate::record::{Record, Store};
-use crate::report::html::Html;
-use crate::report::json::Json;
-use crate::report::junit::Junit;
-use crate::report::markdown::Markdown;
-use crate::report::tap::Tap;
-use crate::report::text::Text;
+use crate::report::texts::Texts;
 
+use super::forms::Form;
 use super::recorded::{Found, ends, found};
 use super::{Format, Global, output};
 
@@ -38,7 +35,7 @@ impl Report {
         if self.verify {
             return Ok(found.verify());
         }
-        let Found { record, .. } = found;
+        let Found { record, store } = found;
         let run = &record.run;
         if let Some(broken) = &record.broken {
             eprintln!(
@@ -49,16 +46,13 @@ impl Report {
         if let Some(bytes) = record.torn {
             eprintln!("runbook: the last line of the record is torn (a loss of power): {bytes} bytes are left out");
         }
-        let out = output::Gathered::default();
-        let mut sink: Box<dyn Sink> = match self.format {
-            Format::Json => Box::new(Json::new(out)),
-            Format::Markdown => Box::new(Markdown::new(out)),
-            Format::Html => Box::new(Html::new(out)),
-            Format::Junit => Box::new(Junit::new(out)),
-            Format::Tap => Box::new(Tap::new(out)),
-            // One stream for what was two when it was live.
-            Format::Text => Box::new(Text::new(out.clone(), out, global.text(true))),
-        };
+        let texts: Texts = sources(&record)
+            .iter()
+            // One that can't be read is not shown; `--verify` says so.
+            .filter_map(|file| String::from_utf8(store.source(run, &file.hash).ok()?).ok())
+            .map(Arc::from)
+            .collect();
+        let mut sink = Form::of(self.format, global.text(true)).sink(output::Gathered::default(), &texts);
         for event in &record.events {
             sink.take(event);
         }
@@ -90,11 +84,7 @@ impl Found {
             );
             return ExitCode::FAILURE;
         }
-        let sources = self.record.events.first().and_then(|event| match &event.get().body {
-            Body::RunStarted { sources, .. } => Some(sources.clone()),
-            _ => None,
-        });
-        for file in sources.unwrap_or_default() {
+        for file in sources(&self.record) {
             if let Err(why) = self.store.source(run, &file.hash) {
                 println!("run {run}: {}: {why}", file.name);
                 return ExitCode::FAILURE;
@@ -107,5 +97,13 @@ impl Found {
         };
         println!("run {run}: {lines} lines, all as they were written; {end}\nsha256 {hash}");
         ExitCode::SUCCESS
+    }
+}
+
+/// The files that a run was read from.
+fn sources(record: &Record) -> Vec<SourceFile> {
+    match record.events.first().map(|event| &event.get().body) {
+        Some(Body::RunStarted { sources, .. }) => sources.clone(),
+        _ => Vec::new(),
     }
 }

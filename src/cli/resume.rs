@@ -18,8 +18,9 @@ use crate::report::text::wall;
 
 use crate::world::people::Answers;
 
+use super::forms::shown;
 use super::recorded::{Found, behind, found, settings};
-use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime, sinks};
+use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime};
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
 #[derive(Args)]
@@ -77,7 +78,9 @@ impl Resume {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
         }
         let footing = self.footing(&runtime, &program, &past)?;
-        let reports = self.reports.sinks()?;
+        // Of what was read before it was changed, too.
+        let texts = found.texts(&past, &program)?;
+        let reports = self.reports.sinks(&texts)?;
         let begun = found.take_up()?;
         let cancel = Cancel::new();
         let identity = Identity { run: Some(run), by: user(), host: host() };
@@ -90,7 +93,7 @@ impl Resume {
             redactor: output::REDACTOR.clone(),
             outlets: Outlets {
                 ledger: Some(begun.ledger),
-                sinks: behind(sinks(self.format, global, false, &cancel), self.format, reports, &past),
+                sinks: behind(shown(self.format, global, false, &cancel, &texts), self.format, reports, &past),
             },
             cancel: cancel.clone(),
         };

@@ -12,8 +12,9 @@ use crate::report::safe::safe;
 
 use crate::world::people::Answers;
 
+use super::forms::shown;
 use super::recorded::{behind, found};
-use super::run::{exit_code, listening, lock, real, refused, runtime, sinks};
+use super::run::{exit_code, listening, lock, real, refused, runtime};
 use super::{Format, Global, NOT_RUN, Reports, output};
 
 #[derive(Args)]
@@ -55,7 +56,8 @@ impl Rollback {
         }
         let runtime = runtime()?;
         let _lock = lock(&program, Some(&run), self.wait)?;
-        let reports = self.reports.sinks()?;
+        let texts = found.texts(&past, &program)?;
+        let reports = self.reports.sinks(&texts)?;
         let begun = found.take_up()?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Rolling back run {run}: {}", safe(&program.title));
@@ -71,7 +73,7 @@ impl Rollback {
             redactor: output::REDACTOR.clone(),
             outlets: Outlets {
                 ledger: Some(begun.ledger),
-                sinks: behind(sinks(self.format, global, false, &cancel), self.format, reports, &past),
+                sinks: behind(shown(self.format, global, false, &cancel, &texts), self.format, reports, &past),
             },
             cancel: cancel.clone(),
         };

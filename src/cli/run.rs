@@ -1,7 +1,6 @@
 //! `runbook exec FILE` and `runbook dry-run FILE`
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +16,14 @@ use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
 use crate::record::lock::{Holder, NotHeld};
 use crate::record::{Folder, Held, Lock, Store, host, user};
-use crate::report::diagnostic as shown;
-use crate::report::html::Html;
-use crate::report::json::{Json, JsonArray};
-use crate::report::junit::Junit;
-use crate::report::markdown::Markdown;
-use crate::report::tap::Tap;
-use crate::report::text::{Text, time, wall};
+use crate::report::diagnostic as told;
+use crate::report::text::{time, wall};
 use crate::syntax::literal;
 use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
-use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, Reports, input, output};
+use super::forms::{shown, texts};
+use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
 #[derive(Args)]
 pub(super) struct Exec {
@@ -87,13 +82,13 @@ pub(super) fn program(
     let Checked { sources, program, diagnostics } = check(input, settings);
     if format == Format::Json && program.is_none() {
         for diagnostic in &diagnostics {
-            println!("{}", shown::json(&sources, diagnostic));
+            println!("{}", told::json(&sources, diagnostic));
         }
     } else if !diagnostics.is_empty() && (program.is_none() || !global.quiet) {
-        eprint!("{}", shown::render(&sources, &diagnostics, global.colour_err()));
+        eprint!("{}", told::render(&sources, &diagnostics, global.colour_err()));
     }
     program.map(Arc::new).ok_or_else(|| {
-        eprintln!("{name}: {}; nothing was run", shown::sum(&diagnostics));
+        eprintln!("{name}: {}; nothing was run", told::sum(&diagnostics));
         ExitCode::from(NOT_RUN)
     })
 }
@@ -114,60 +109,6 @@ impl Choice {
     }
 }
 
-/// Who shows a run. A reader who goes away ends it, as an interrupt would.
-pub(super) fn sinks(format: Format, global: Global, dry: bool, cancel: &Cancel) -> Vec<Box<dyn Sink>> {
-    let out = || output::Watched::new(std::io::stdout(), cancel.clone());
-    let err = || output::Watched::new(std::io::stderr(), cancel.clone());
-    match format {
-        Format::Json => vec![Box::new(Json::new(out()))],
-        Format::Markdown if dry => vec![Box::new(Markdown::new(out()))],
-        Format::Markdown => {
-            vec![Box::new(Markdown::new(out())), Box::new(Text::new(err(), std::io::sink(), global.text(false)))]
-        }
-        Format::Html | Format::Junit | Format::Tap => {
-            let form: Box<dyn Sink> = match format {
-                Format::Html => Box::new(Html::new(out())),
-                Format::Tap => Box::new(Tap::new(out())),
-                _ => Box::new(Junit::new(out())),
-            };
-            vec![form, Box::new(Text::new(err(), std::io::sink(), global.text(false)))]
-        }
-        Format::Text => vec![Box::new(Text::new(err(), out(), global.text(dry)))],
-    }
-}
-
-impl Reports {
-    /// The forms of the files. Each file is there before anything is done, so that what can't be written is known then.
-    pub fn sinks(&self) -> Result<Vec<Box<dyn Sink>>, ExitCode> {
-        self.report.iter().map(|path| Self::sink(path).map_err(|why| refused(NOT_RUN, why))).collect()
-    }
-
-    fn sink(path: &Path) -> Result<Box<dyn Sink>, String> {
-        let shown = path.display();
-        let ending = path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_lowercase();
-        if !["txt", "md", "html", "json", "jsonl", "xml", "tap"].contains(&ending.as_str()) {
-            return Err(format!(
-                "`--report {shown}`: a report's form is told by its ending: .txt, .md, .html, .json, .jsonl, .xml (JUnit) or .tap"
-            ));
-        }
-        let file = std::fs::File::create(path)
-            .map_err(|error| format!("the report `{shown}` can't be written: {}", crate::check::plain(&error)))?;
-        let out = std::io::BufWriter::new(file);
-        Ok(match ending.as_str() {
-            "md" => Box::new(Markdown::new(out)),
-            "html" => Box::new(Html::new(out)),
-            "json" => Box::new(JsonArray::new(out)),
-            "jsonl" => Box::new(Json::new(out)),
-            "xml" => Box::new(Junit::new(out)),
-            "tap" => Box::new(Tap::new(out)),
-            _ => {
-                let out = output::Gathered::from(out);
-                Box::new(Text::new(out.clone(), out, crate::report::text::Settings::default()))
-            }
-        })
-    }
-}
-
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| refused(NOT_TOLD, error))
 }
@@ -183,10 +124,11 @@ impl Exec {
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
         let _lock = lock(&program, None, self.acting.wait)?;
-        let reports = self.choice.reports.sinks()?;
+        let texts = texts(&program);
+        let reports = self.choice.reports.sinks(&texts)?;
         let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
         let cancel = Cancel::new();
-        let mut sinks = sinks(self.choice.format, global, false, &cancel);
+        let mut sinks = shown(self.choice.format, global, false, &cancel, &texts);
         sinks.extend(reports);
         let setup = Setup {
             program,
@@ -342,8 +284,9 @@ impl DryRun {
             Err(code) => return code,
         };
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
-        let mut sinks = sinks(self.choice.format, global, true, &Cancel::new());
-        match self.choice.reports.sinks() {
+        let texts = texts(&program);
+        let mut sinks = shown(self.choice.format, global, true, &Cancel::new(), &texts);
+        match self.choice.reports.sinks(&texts) {
             Ok(reports) => sinks.extend(reports),
             Err(code) => return code,
         }

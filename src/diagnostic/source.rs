@@ -54,6 +54,17 @@ pub struct Source {
     line_starts: Vec<u32>,
 }
 
+impl Source {
+    /// A line by its number, from 1; without its end.
+    pub fn line(&self, number: u32) -> Option<&str> {
+        let at = usize::try_from(number).ok()?.checked_sub(1)?;
+        let start = *self.line_starts.get(at)? as usize;
+        let end = self.line_starts.get(at + 1).map_or(self.text.len(), |next| *next as usize);
+        // Behind the last line break nothing more is written.
+        (start < self.text.len()).then(|| self.text[start..end].trim_end_matches(['\n', '\r']))
+    }
+}
+
 /// Every text of one program.
 #[derive(Debug, Default)]
 pub struct Sources {

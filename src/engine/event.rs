@@ -318,7 +318,7 @@ pub fn schema() -> serde_json::Value {
     /// A line of `--format json`, or the whole of a `.json` report. Fields may be added; what stands here stays.
     enum Recorded {
         /// A line.
-        Line(Event),
+        Line(Box<Event>),
         /// A report.
         Report(Vec<Event>),
     }

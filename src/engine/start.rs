@@ -36,7 +36,7 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, ide
         Some(Identity { run, by, host }) => (run, Some(by), Some(host)),
         None => (None, None, None),
     };
-    let sources = if core.recording { own_sources(program).map(|(_, file)| file).collect() } else { Vec::new() };
+    let sources = own_sources(program).map(|(_, file)| file).collect();
     let steps = program
         .steps
         .iter()

@@ -12,3 +12,4 @@ pub mod safe;
 pub mod style;
 pub mod tap;
 pub mod text;
+pub mod texts;
