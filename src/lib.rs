@@ -32,6 +32,9 @@ pub mod world;
 /// The record of runs: journals, their hash chain, the state folder, locks.
 pub mod record;
 
+/// Who has the terminal.
+pub mod terminal;
+
 /// One file a form: each a fold over events.
 pub mod report;
 

@@ -1,5 +1,5 @@
-//! What is typed at a terminal: a secret, and what a person decides about an action in doubt. By script(1), whose
-//! terminal is real.
+//! A run on a terminal: what is drawn while it goes on, what stays, and what is typed: a secret, a confirmation, what a person
+//! decides about an action in doubt. By script(1), whose terminal is real.
 
 mod support;
 
@@ -19,7 +19,12 @@ fn conversation(story: &Story, command: &str, lines: &[(&str, &str)]) -> String 
     let shown = story.path("shown");
     let mut script = Command::new("script");
     script.args(["-qefc", &format!("{BINARY} {command}")]).arg(&shown).current_dir(story.folder.path());
-    script.env("NO_COLOR", "1").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    script
+        .env("NO_COLOR", "1")
+        .env("TERM", "xterm-256color")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let mut child = script.spawn().expect("script(1) runs");
     let mut keys = child.stdin.take().expect("its keys");
     let read = || String::from_utf8_lossy(&std::fs::read(&shown).unwrap_or_default()).into_owned();
@@ -83,4 +88,115 @@ fn a_person_confirms_and_types_what_is_asked_for() {
     assert_eq!(std::fs::read_to_string(story.path("ticket")).expect("a ticket"), "CHG-4711\n");
     let shown = conversation(&story, "exec plan.runbook", &[("as operations, yes or no:", "no"), ("your name [", "")]);
     assert!(shown.contains("was refused by") && shown.contains("NO-GO"), "{shown}");
+}
+
+const COURSE: &str = r##"runbook "Course" { }
+step quick {
+  run "echo hidden"
+  expect 1 == 1
+}
+step pull "The images are here" {
+  run "for i in $(seq 1 30); do echo layer $i; sleep 0.05; done" timeout 1m
+}
+step wait "It comes up" {
+  run "setsid sh -c 'sleep 0.8; touch up' >/dev/null 2>&1 &"
+  expect file("up") is present within 9s every 100ms
+  expect 2 == 2
+}
+step mend {
+  run "seq 100 140"
+  expect file("mended") is present else "it is broken"
+  on-failure {
+    run "touch mended"
+  }
+}
+"##;
+
+/// Every screen that was shown, as a terminal of 24 lines shows it; the last is what stays.
+fn screens(shown: &str) -> Vec<String> {
+    let size = |count| std::num::NonZero::new(count).expect("some");
+    let mut terminal = vt100::Parser::new(size(24), size(80), 0);
+    let mut screens = Vec::new();
+    // Behind each thing that is drawn at once.
+    for bytes in shown.split_inclusive("\u{1b}[?2026l") {
+        terminal.process(bytes.as_bytes());
+        screens.push(terminal.screen().contents());
+    }
+    screens
+}
+
+#[test]
+fn what_goes_on_is_drawn_and_what_stays_is_short() {
+    let story = Story::new(COURSE);
+    let shown = on_a_terminal(&story, "exec plan.runbook", "", "");
+    let screens = screens(&shown);
+    let line = |screen: &str, has: &[&str]| screen.lines().any(|line| has.iter().all(|words| line.contains(words)));
+    // A command, its limit, and the last lines that it printed, but not all of them.
+    let pulling = screens.iter().find(|screen| screen.contains("layer 20")).expect("a screen of it");
+    assert!(line(pulling, &["pull  The images are here"]) && line(pulling, &["$ for i in", "s of 1m"]), "{pulling}");
+    assert!(pulling.contains("│ layer 16") && !pulling.contains("layer 15\n"), "{pulling}");
+    assert!(line(pulling, &["1 of 4 steps · 1 held"]), "{pulling}");
+    // Expects turn from waiting to held, each by itself.
+    let waiting = ["◌ file(\"up\") is present", "asked", "times", "s left"];
+    let waiting = screens.iter().find(|screen| line(screen, &waiting)).expect("a screen of it");
+    assert!(line(waiting, &["found absent"]) && line(waiting, &["✓ 2 == 2"]), "{waiting}");
+    // What stays: a line for a step that passed, what did not go smoothly for one that did not, and the verdict.
+    let last = screens.last().expect("a screen");
+    let order = [
+        "Course\n",
+        "✓ quick  1 held · ",
+        "✓ pull  The images are here  ",
+        "✓ wait  It comes up  2 held · ",
+        "  $ seq 100 140\n    │ … 36 lines before these\n    │ 136\n",
+        "  ✗ file(\"mended\") is present\n",
+        "  ↳ on-failure\n  $ touch mended\n",
+        "↻ mend recovered",
+        " GO   steps: 3 passed, 1 recovered",
+        "  all of it: runbook report 20",
+    ];
+    let whole = shown.replace("\r\n", "\n");
+    // The last lines are in sight, what is above them was.
+    for words in &order[4..] {
+        assert!(last.contains(words), "{words:?} is not in:\n{last}");
+    }
+    for words in &order[..4] {
+        assert!(whole.contains(words), "{words:?} is not in:\n{whole}");
+    }
+    for words in ["◌", " of 4 steps", "layer", "hidden", "▶ wait"] {
+        assert!(!last.contains(words), "{words:?} is in:\n{last}");
+    }
+    // The record tells what the terminal did not.
+    let report = story.run(&["report", "last"]).stdout;
+    assert!(report.contains("│ hidden") && report.contains("│ layer 30") && report.contains("│ 100\n"), "{report}");
+}
+
+#[test]
+fn nothing_is_drawn_where_nobody_looks_on() {
+    let story = Story::new(COURSE);
+    story.write("mended", "");
+    let piped = story.exec().text;
+    assert!(piped.contains("│ hidden") && !piped.contains('\u{1b}') && !piped.contains("all of it"), "{piped}");
+    let quiet = on_a_terminal(&story, "exec -q plan.runbook", "", "");
+    let lines: Vec<&str> =
+        quiet.lines().filter(|line| !line.starts_with("Script ") && !line.trim().is_empty()).collect();
+    assert!(lines.len() == 1 && lines[0].starts_with(" GO "), "{quiet}");
+    let verbose = on_a_terminal(&story, "exec -v plan.runbook", "", "");
+    assert!(
+        verbose.contains("│ hidden") && verbose.contains("✓ 1 == 1") && verbose.contains("\u{1b}[?2026h"),
+        "{verbose}"
+    );
+}
+
+#[test]
+fn who_is_asked_is_not_drawn_over() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  run \"sleep 0.3\"\n  confirm \"It is said\" by \"tests\"\n  run \"sleep 0.3\"\n}\n",
+    );
+    let shown = conversation(&story, "exec plan.runbook", &[("yes or no:", "yes"), ("your name [", "")]);
+    let (before, rest) = shown.split_once("as tests, yes or no: ").expect("a question");
+    let (asked, after) = rest.split_once("confirmed by").expect("an answer");
+    let drawn = "\u{1b}[?2026h";
+    assert!(before.contains(drawn) && after.contains(drawn) && !asked.contains(drawn), "{shown}");
+    let last = screens(&shown).pop().expect("a screen");
+    assert!(last.contains("☐ It is said") && last.contains(" GO ") && !last.contains("of 1 steps"), "{last}");
 }

@@ -10,6 +10,7 @@ use crate::engine::{Cancel, own_sources};
 use crate::report::html::Html;
 use crate::report::json::{Json, JsonArray};
 use crate::report::junit::Junit;
+use crate::report::live::Live;
 use crate::report::markdown::Markdown;
 use crate::report::tap::Tap;
 use crate::report::text::{Settings, Text};
@@ -88,16 +89,24 @@ pub(super) fn texts(program: &Program) -> Texts {
 /// Who shows a run. A reader who goes away ends it, as an interrupt would.
 pub(super) fn shown(format: Format, global: Global, dry: bool, cancel: &Cancel, texts: &Texts) -> Vec<Box<dyn Sink>> {
     let out = output::Watched::new(std::io::stdout(), cancel.clone());
-    let err = output::Watched::new(std::io::stderr(), cancel.clone());
+    let text = global.text(dry);
     match format {
-        Format::Text => vec![Box::new(Text::new(err, out, global.text(dry)))],
+        Format::Text if dry => vec![Box::new(Text::new(std::io::sink(), out, text))],
+        Format::Text => vec![progress(out, global, cancel)],
         Format::Json => vec![Form::Json.sink(out, texts)],
         Format::Markdown if dry => vec![Form::Markdown.sink(out, texts)],
         // These are told at the end; until then there is something to look at.
-        _ => vec![
-            Form::of(format, global.text(dry)).sink(out, texts),
-            Box::new(Text::new(err, std::io::sink(), global.text(false))),
-        ],
+        _ => vec![Form::of(format, text).sink(out, texts), progress(std::io::sink(), global, cancel)],
+    }
+}
+
+/// What is looked at while it goes on; the result goes to `result`.
+fn progress(result: impl Write + Send + 'static, global: Global, cancel: &Cancel) -> Box<dyn Sink> {
+    let err = output::Watched::new(std::io::stderr(), cancel.clone());
+    let settings = global.text(false);
+    match global.live() {
+        true => Box::new(Live::new(err, result, settings, output::size)),
+        false => Box::new(Text::new(err, result, settings)),
     }
 }
 

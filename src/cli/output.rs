@@ -29,20 +29,27 @@ impl Global {
 
     pub fn text(self, result_only: bool) -> Settings {
         let terminal = if result_only { std::io::stdout().is_terminal() } else { std::io::stderr().is_terminal() };
-        let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        Settings {
-            colour: self.colour(terminal),
-            live: !result_only && terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb"),
-            width: width.or_else(columns).unwrap_or(80),
-            quiet: self.quiet,
-            verbose: self.verbose,
-        }
+        Settings { colour: self.colour(terminal), quiet: self.quiet, verbose: self.verbose }
+    }
+
+    /// What goes on is drawn, rather than told line by line: there is a terminal that can, and someone who wants to look on.
+    pub fn live(self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal() && std::env::var("TERM").is_ok_and(|term| term != "dumb")
     }
 }
 
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+/// Columns and rows of the terminal, as they are now.
+pub(super) fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (usize::from(size.ws_col), usize::from(size.ws_row)),
+        _ => (80, 24),
+    }
+}
+
+/// How wide what is printed may be.
+pub(super) fn columns() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    told.unwrap_or_else(|| size().0)
 }
 
 /// What knows the secrets of this process: everything that leaves it goes through this one.

@@ -13,7 +13,7 @@ use crate::report::style::Paint;
 use crate::report::text::{time, wall};
 
 use super::run::refused;
-use super::{Global, ListFormat, NOT_RUN, NOT_TOLD};
+use super::{Global, ListFormat, NOT_RUN, NOT_TOLD, output};
 
 /// How long it takes to end the commands of a run that was killed, nearly always.
 const MOMENT: Duration = Duration::from_millis(150);
@@ -95,7 +95,7 @@ fn table(runs: &[Summary], global: Global) -> String {
     // On a terminal a run is a line.
     let most = std::io::stdout()
         .is_terminal()
-        .then(|| global.text(true).width.saturating_sub(widths[..6].iter().sum::<usize>() + 2 * 6).max(10));
+        .then(|| output::columns().saturating_sub(widths[..6].iter().sum::<usize>() + 2 * 6).max(10));
     let line = |row: &[String; 7], head: bool| {
         let mut text = String::new();
         for (column, cell) in row.iter().enumerate() {

@@ -197,6 +197,10 @@ pub enum Body {
         actual: String,
         remaining: Seconds,
     },
+    /// It is decided, and told when those written before it are.
+    ExpectDecided {
+        state: State,
+    },
     ExpectEnded(Box<ExpectResult>),
     /// All expects of a group are decided.
     GroupEnded {

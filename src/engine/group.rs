@@ -73,6 +73,16 @@ impl Asked<'_> {
     }
 
     /// It keeps the step from passing.
+    pub fn state(&self) -> State {
+        let states = || self.findings.iter().map(Finding::state);
+        match states().find(|state| *state != State::Holds) {
+            _ if self.holds() => State::Holds,
+            Some(state) => state,
+            // It held, and not for long enough.
+            None => State::Differs,
+        }
+    }
+
     pub fn blocks(&self) -> bool {
         let warns = self.leaf.timing.otherwise.as_ref().is_some_and(|(otherwise, _)| otherwise.warn);
         !self.holds() && !warns && self.leaf.risk.is_none()
@@ -317,6 +327,9 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
                 asking.push(step(core, course, round, began, places, cancel));
             }
             Next::Done(at, asked) => {
+                if at != told {
+                    core.emitter.emit(place(core, &asked.leaf, ""), Body::ExpectDecided { state: asked.state() });
+                }
                 done.insert(at, asked);
                 // Told in the order in which they were written, each as soon as those before it are decided.
                 while let Some(asked) = done.get(&told) {

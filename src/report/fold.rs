@@ -31,7 +31,10 @@ impl Fold {
     pub fn keeps(&mut self, event: &Event, whole: impl FnOnce(Kept)) -> bool {
         match &event.body {
             // These tell nothing of their own.
-            Body::Probed { .. } | Body::ExpectStarted { .. } | Body::ExpectAsked { .. } => return false,
+            Body::Probed { .. }
+            | Body::ExpectStarted { .. }
+            | Body::ExpectAsked { .. }
+            | Body::ExpectDecided { .. } => return false,
             Body::ExpectEnded(result) => {
                 let place = &event.place;
                 if let (State::Holds, Some(check)) = (result.state, &result.check) {

@@ -7,6 +7,7 @@ mod fold;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod live;
 pub mod markdown;
 pub mod safe;
 pub mod style;

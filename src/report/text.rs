@@ -1,10 +1,8 @@
-//! A run as a person reads it: plain lines, in colour where that is wanted; on a terminal a line at the bottom tells what
-//! is being asked. What a server or command says is made harmless first.
+//! A run as a person reads it: plain lines, in colour where that is wanted. What a server or command says is made harmless
+//! first.
 
 use std::io::Write;
 use std::time::Duration;
-
-use indexmap::IndexMap;
 
 use crate::engine::event::{
     Accepted, Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Resumed, Seconds, Sink,
@@ -21,10 +19,6 @@ use super::style::Paint;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     pub colour: bool,
-    /// There is a terminal: a line at the bottom may be rewritten.
-    pub live: bool,
-    /// How wide that terminal is.
-    pub width: usize,
     /// Only the end is told.
     pub quiet: bool,
     /// Bindings, conditions and probes are told, too.
@@ -38,13 +32,10 @@ pub struct Text<P, R> {
     settings: Settings,
     paint: Paint,
     mode: Mode,
-    shown_live: bool,
     last_possible: Option<String>,
     last_part: Option<Part>,
     last_checklist: Option<String>,
     probes: Vec<String>,
-    /// The expects that are asked until they hold, by id, with what was last told of them.
-    waiting: IndexMap<String, String>,
     fold: Fold,
     /// An action is being carried out.
     acting: bool,
@@ -58,19 +49,16 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             settings,
             paint: Paint { on: settings.colour },
             mode: Mode::Exec,
-            shown_live: false,
             last_possible: None,
             last_part: None,
             last_checklist: None,
             probes: Vec::new(),
-            waiting: IndexMap::new(),
             fold: Fold::default(),
             acting: false,
         }
     }
 
     fn line(&mut self, text: &str) {
-        self.clear();
         let out: &mut dyn Write = match self.mode {
             Mode::Exec => &mut self.progress,
             // The plan is the result.
@@ -84,47 +72,8 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 
     fn end(&mut self, text: &str) {
-        self.clear();
         let _ = self.result.write_all(format!("{text}\n").as_bytes());
         let _ = self.result.flush();
-    }
-
-    fn clear(&mut self) {
-        if self.shown_live {
-            let _ = write!(self.progress, "\r\x1b[K");
-            self.shown_live = false;
-        }
-    }
-
-    fn live(&mut self, text: &str) {
-        if !self.settings.live || self.settings.quiet {
-            return;
-        }
-        self.clear();
-        let mut width = 0;
-        let most = self.settings.width.saturating_sub(1);
-        let cut: String = text
-            .chars()
-            .take_while(|char| {
-                width += unicode_width::UnicodeWidthChar::width(*char).unwrap_or(0);
-                width <= most
-            })
-            .collect();
-        let painted = self.paint.dim(&cut);
-        let _ = write!(self.progress, "{painted}");
-        let _ = self.progress.flush();
-        self.shown_live = true;
-    }
-
-    /// Tells at the bottom what is waited for, and how much else.
-    fn waits(&mut self) {
-        let Some(last) = self.waiting.values().last() else { return };
-        let more = match self.waiting.len() - 1 {
-            0 => String::new(),
-            more => format!("({more} more) "),
-        };
-        let text = format!("  … {more}{last}");
-        self.live(&text);
     }
 
     /// Tells where the next lines belong, where that changes: a handler, `finally`, a branch that may be taken.
@@ -426,11 +375,6 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 }
 
-/// The time of day of an event, as the wall shows it.
-fn clock(event: &Event) -> String {
-    event.time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
-}
-
 /// Day and time, as this host's calendar and wall show them.
 pub fn wall(time: jiff::Timestamp) -> String {
     time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -466,9 +410,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             self.fold = fold;
             kept.into_iter().for_each(|kept| self.kept(kept));
             if keeps {
-                let id = place.expect.as_deref().unwrap_or_default();
-                self.waiting.retain(|whole, _| !id.starts_with(whole.as_str()));
-                return self.waits();
+                return;
             }
         }
         match &event.body {
@@ -530,12 +472,10 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 };
                 self.probes.push(format!("{}{held}  {}", safe(call), time(*elapsed)));
             }
-            Body::ActionStarted { action, limit, .. } => {
+            Body::ActionStarted { action, .. } => {
                 self.acting = true;
                 self.belongs(place);
                 self.action(action);
-                let limit = limit.map(|limit| format!(", for at most {}", time(limit))).unwrap_or_default();
-                self.live(&format!("  … since {}{limit}", clock(event)));
             }
             Body::Output { stream, text } => {
                 let bar = if *stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
@@ -574,28 +514,11 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.belongs(place);
                 self.line(&self.paint.dim(&format!("  – not needed: {}", safe(action))));
             }
-            Body::ExpectStarted { text, within: Some(within), .. } => {
-                let told = format!("{} · {} left", safe(text), time(*within));
-                self.waiting.insert(place.expect.clone().unwrap_or_default(), told);
-                self.waits();
-            }
-            Body::ExpectAsked { attempt, actual, remaining, .. } => {
-                let id = place.expect.as_deref().unwrap_or_default();
-                let times = if *attempt == 1 { "once".to_owned() } else { format!("{attempt} times") };
-                let told = format!("{} · asked {times} · {} left · found {}", safe(id), time(*remaining), safe(actual));
-                if let Some((_, waiting)) = self.waiting.iter_mut().find(|(whole, _)| id.starts_with(whole.as_str())) {
-                    *waiting = told;
-                }
-                self.waits();
-            }
             Body::ExpectEnded(result) => {
-                let id = place.expect.as_deref().unwrap_or_default();
-                self.waiting.retain(|whole, _| !id.starts_with(whole.as_str()));
                 self.belongs(place);
                 self.expect(place, result);
-                self.waits();
             }
-            Body::ExpectStarted { .. } => {}
+            Body::ExpectStarted { .. } | Body::ExpectAsked { .. } | Body::ExpectDecided { .. } => {}
             Body::HandlerStarted { .. } => {
                 self.last_part = place.part;
                 self.line(&self.paint.doubtful("  ↳ on-failure"));

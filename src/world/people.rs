@@ -182,6 +182,7 @@ fn at_the_terminal(
     user: &str,
     given_up: &AtomicBool,
 ) -> Result<Reply, String> {
+    let _aside = crate::terminal::aside();
     let mut ask = |words: &str| -> Result<String, String> {
         let failed = |error: std::io::Error| format!("the terminal can't be asked: {}", super::io_words(&error));
         write!(terminal, "\r\x1b[K    {words}").and_then(|()| terminal.flush()).map_err(failed)?;

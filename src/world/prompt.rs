@@ -34,6 +34,7 @@ pub(super) async fn ask(request: Request) -> Answer {
             );
         }
     };
+    let aside = crate::terminal::aside();
     let _ = write!(terminal, "\r\x1b[K{text}: ").and_then(|()| terminal.flush());
     let given_up = quiet.given_up.clone();
     let answer = within(request.limit, async move {
@@ -51,6 +52,7 @@ pub(super) async fn ask(request: Request) -> Answer {
     })
     .await;
     drop(quiet);
+    drop(aside);
     answer
 }
 

@@ -225,7 +225,10 @@ impl<W: Write + Send> Sink for Html<W> {
     fn take(&mut self, event: &Published) {
         let event = event.get();
         let place = &event.place;
-        if !matches!(event.body, Body::Output { .. } | Body::Probed { .. } | Body::ExpectAsked { .. }) {
+        if !matches!(
+            event.body,
+            Body::Output { .. } | Body::Probed { .. } | Body::ExpectAsked { .. } | Body::ExpectDecided { .. }
+        ) {
             self.printed();
         }
         let step = place.step.as_deref().unwrap_or_default();
