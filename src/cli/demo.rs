@@ -11,12 +11,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::check::program::{Program, Settings};
 use crate::check::{Input, check};
-use crate::engine::Options;
 use crate::engine::world::Trust;
+use crate::engine::{Cancel, Options};
 use crate::report::diagnostic as shown;
-use crate::report::text::{Settings as TextSettings, Text};
+use crate::report::texts::Texts;
 
-use super::{Global, run};
+use super::{Format, Global, forms, run};
 
 const RUNBOOK: &str = include_str!("../../runbooks/quickstart.runbook");
 
@@ -66,18 +66,17 @@ impl Demo {
                 return Ok(ExitCode::SUCCESS);
             }
             let program = program(&file, &base, global)?;
-            let told = |settings: TextSettings| Box::new(Text::new(std::io::stderr(), std::io::stdout(), settings));
+            let told = |global, dry| forms::shown(Format::Text, global, dry, &Cancel::new(), &Texts::default());
             let options = Options::default();
             let plan = async || {
-                run::plan(program.clone(), &options, Trust::Sandboxed, vec![told(global.text(true))]).await;
+                run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true)).await;
             };
             if self.dry_run {
                 plan().await;
                 println!("\n--- carried out ---\n");
             }
-            let settings = global.text(false);
-            let settings = TextSettings { quiet: settings.quiet || self.dry_run, ..settings };
-            let ended = run::carry_out(program.clone(), vec![told(settings)]).await;
+            let told = told(Global { quiet: global.quiet || self.dry_run, ..global }, false);
+            let ended = run::carry_out(program.clone(), told).await;
             if self.dry_run {
                 println!("\n--- and the dry run after it ---\n");
                 plan().await;
