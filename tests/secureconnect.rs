@@ -42,6 +42,21 @@ impl World {
         world
     }
 
+    /// A file in which those who have to have answered.
+    fn answers(&self) -> String {
+        let at = jiff::Timestamp::now();
+        let answer = |item: &str, role: &str, by: &str| {
+            format!(
+                "[[answer]]\nitem = \"signoff.{item}\"\nrole = \"{role}\"\nby = \"{by}\"\nat = {at:.0}\nconfirmed = true\n\n"
+            )
+        };
+        let all = answer("No code was changed: what was fixed is configuration", "release manager", "Ana")
+            + &answer("Operations knows of the accepted risks", "operations", "Bo");
+        let path = self.folder.path().join("answers.toml");
+        std::fs::write(&path, all).expect("written");
+        path.to_str().expect("a path").to_owned()
+    }
+
     fn dir(&self) -> PathBuf {
         self.folder.path().join("system")
     }
@@ -185,7 +200,7 @@ fn a_redeployment_goes_through_and_recovers_a_half_broken_system() {
     assert!(told.text.contains("would run $ compose.down(") && told.text.contains(", 0 unknown"), "{}", told.text);
     assert_eq!(before, world.state(), "a dry run leaves all as it was");
     world.control(&["fault", "half-broken"]);
-    let told = world.run("exec", "redeploy.runbook", &[]);
+    let told = world.run("exec", "redeploy.runbook", &["--answers", &world.answers()]);
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains(" GO ") && told.text.contains("recovered step secrets"), "{}", told.text);
     assert!(told.text.contains("recovered step shutdown"), "what other files left behind is removed: {}", told.text);
@@ -198,6 +213,175 @@ fn a_redeployment_goes_through_and_recovers_a_half_broken_system() {
     assert_ne!(before, world.state());
     let told = world.run("dry-run", "verify.runbook", &["--detailed-exitcode"]);
     assert_eq!(told.status, 0, "nothing differs afterwards: {}", told.text);
+}
+
+/// The rows of the report that was written by hand, by its numbers, and words that a row of ours has. `{}`: what stands before a
+/// container's name.
+const BY_HAND: &[(&str, &[&[&str]])] = &[
+    ("1.1 down -v", &[&["ran `compose.down(", "volumes: true", "| done | done |"]]),
+    ("1.2 orphans are stopped", &[&["names\\_free: ", "| `empty` | `[]` |"]]),
+    ("1.3 no containers run", &[&["project\\_gone: ", "| `empty` | `[]` |"]]),
+    (
+        "2.1 all secret files are mounted",
+        &[
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/cassandra_password\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/cassandra_user\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/jwt_secret\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/minio_access_key\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/minio_secret_key\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/redis_password\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/smtp_password\").size > 0B", "48B"],
+            &["docker.file(\"{}api-gateway\", \"/run/secrets/smtp_username\").size > 0B", "48B"],
+        ],
+    ),
+    (
+        "2.2 all _FILE variables are set",
+        &[
+            &[
+                "env[\"SMTP_USERNAME_FILE\"] == ",
+                "| `\"/run/secrets/smtp_username\"` | `\"/run/secrets/smtp_username\"` |",
+            ],
+            &["env[\"CASSANDRA_USER_FILE\"] == ", "| `\"/run/secrets/cassandra_user\"` |"],
+            &["env[\"SMTP_PASSWORD_FILE\"] == ", "| `\"/run/secrets/smtp_password\"` |"],
+            &["env[\"JWT_SECRET_FILE\"] == ", "| `\"/run/secrets/jwt_secret\"` |"],
+            &["env[\"REDIS_PASSWORD_FILE\"] == ", "| `\"/run/secrets/redis_password\"` |"],
+            &["env[\"CASSANDRA_PASSWORD_FILE\"] == ", "| `\"/run/secrets/cassandra_password\"` |"],
+            &["env[\"MINIO_ACCESS_KEY_FILE\"] == ", "| `\"/run/secrets/minio_access_key\"` |"],
+            &["env[\"MINIO_SECRET_KEY_FILE\"] == ", "| `\"/run/secrets/minio_secret_key\"` |"],
+        ],
+    ),
+    (
+        "2.3 to 2.6 no secret stands in a variable",
+        &[
+            &["docker.no_plaintext_secrets(\"{}api-gateway\")", "| `empty` | `[]` |"],
+            &["docker.no_plaintext_secrets(\"{}auth-service\")", "| `empty` | `[]` |"],
+            &["docker.no_plaintext_secrets(\"{}chat-service\")", "| `empty` | `[]` |"],
+            &["docker.no_plaintext_secrets(\"{}storage-service\")", "| `empty` | `[]` |"],
+        ],
+    ),
+    (
+        "3.1 to 3.5 ENV=production",
+        &[
+            &["\"{}api-gateway\").env[\"ENV\"]", "| `\"production\"` | `\"production\"` |"],
+            &["\"{}auth-service\").env[\"ENV\"]", "| `\"production\"` | `\"production\"` |"],
+            &["\"{}chat-service\").env[\"ENV\"]", "| `\"production\"` | `\"production\"` |"],
+            &["\"{}storage-service\").env[\"ENV\"]", "| `\"production\"` | `\"production\"` |"],
+            &["\"{}video-service\").env[\"ENV\"]", "| `\"production\"` | `\"production\"` |"],
+        ],
+    ),
+    ("3.6 restart policy", &[&["\"{}api-gateway\").restart_policy", "| `\"always\"` | `\"always\"` |"]]),
+    (
+        "4.1 health endpoints",
+        &[
+            &["/health\").status == 200", "api-gateway", "| `200` | `200` |"],
+            &["/health\").status == 200", "auth-service", "| `200` | `200` |"],
+            &["/health\").status == 200", "chat-service", "| `200` | `200` |"],
+            &["/health\").status == 200", "storage-service", "| `200` | `200` |"],
+        ],
+    ),
+    (
+        "4.2 metrics endpoints",
+        &[
+            &["/metrics\").status == 200", "api-gateway", "| `200` | `200` |"],
+            &["/metrics\").status == 200", "chat-service", "| `200` | `200` |"],
+            &["/metrics\").status == 200", "storage-service", "| `200` | `200` |"],
+        ],
+    ),
+    (
+        "4.3 without Redis",
+        &[
+            &["ran `docker.stop(\"{}secureconnect_redis\")`", "| done | done |"],
+            &["without\\_redis\\[\"api-gateway\"\\]", "| `200` | `200` |"],
+            &["without\\_redis\\[\"chat-service\"\\]", "| `200` | `200` |"],
+            &["without\\_redis\\[\"storage-service\"\\]", "| `200` | `200` |"],
+            &["ran `docker.start(\"{}secureconnect_redis\")`", "| done | done |"],
+            &["with\\_redis\\[\"api-gateway\"\\]", "| `200` | `200` |"],
+            &["with\\_redis\\[\"chat-service\"\\]", "| `200` | `200` |"],
+            &["with\\_redis\\[\"storage-service\"\\]", "| `200` | `200` |"],
+        ],
+    ),
+    (
+        "4.4 without MinIO",
+        &[
+            &["ran `docker.stop(\"{}secureconnect_minio\")`", "| done | done |"],
+            &["without\\_minio\\[\"api-gateway\"\\]", "| `200` | `200` |"],
+            &["without\\_minio\\[\"chat-service\"\\]", "| `200` | `200` |"],
+            &["without\\_minio\\[\"storage-service\"\\]", "| `200` | `200` |"],
+            &["ran `docker.start(\"{}secureconnect_minio\")`", "| done | done |"],
+        ],
+    ),
+    ("stability", &[&["docker.container(\"{}api-gateway\").restarts == 0"], &["containers.exited: ", "`[]`"]]),
+    ("log ingestion", &[&["docker.container(\"{}secureconnect_promtail\").health == \"healthy\""]]),
+    ("no panics", &[&["docker.quiet(\"{}chat-service\"", "| `empty` | `[]` |"]]),
+    ("resource usage", &[&["docker.stats(\"{}api-gateway\").memory_share < memory", "| `< 90%` |"]]),
+    ("configuration drift", &[&["compose.as_declared("], &["config_files\"] contains"]]),
+    (
+        "risk: Loki",
+        &[&["Loki's health check is too strict", "verdict.loki", "20", "platform lead", "logs and metrics arrive"]],
+    ),
+    ("risk: TURN", &[&["TURN does not say", "verdict.turn", "20", "platform lead", "STUN alone"]]),
+    ("risk: TLS", &[&["There is no TLS", "verdict.tls", "20", "platform lead", "Docker Desktop"]]),
+    ("no code was changed", &[&["No code was changed", "release manager", "Ana", "20"]]),
+    ("operations are told", &[&["Operations knows", "operations", "Bo", "20"]]),
+];
+
+#[test]
+fn the_report_holds_all_that_the_one_written_by_hand_held() {
+    let world = World::up();
+    world.control(&["fault", "accepted"]);
+    // Its risks run out; a copy of it has some that don't.
+    let folder = world.folder.path().join("runbooks");
+    std::fs::create_dir(&folder).expect("a folder");
+    let soon =
+        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 90)).strftime("until = %Y-%m-%d").to_string();
+    let until = regex::Regex::new(r"until +?= 20[0-9-]+").expect("a pattern");
+    for name in ["redeploy.runbook", "secureconnect.runbook"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/secureconnect").join(name);
+        let text = std::fs::read_to_string(path).expect("a runbook");
+        std::fs::write(folder.join(name), &*until.replace_all(&text, &*soon)).expect("written");
+    }
+    let runbook = folder.join("redeploy.runbook");
+    let runbook = runbook.to_str().expect("a path");
+    let answers = world.answers();
+    let (markdown, page) = (world.folder.path().join("r.md"), world.folder.path().join("r.html"));
+    let reports = ["--report", markdown.to_str().expect("a path"), "--report", page.to_str().expect("a path")];
+    let told = world.run("exec", runbook, &[&["--answers", &answers], &reports[..]].concat());
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert!(told.stdout.starts_with(" GO  with accepted risks  steps: 8 passed"), "{}", told.stdout);
+    let markdown = std::fs::read_to_string(markdown).expect("a report");
+    let page = std::fs::read_to_string(page).expect("a report");
+    let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with("| ")).collect();
+    let prefix = format!("rbtest{}-", std::process::id());
+    for (number, all) in BY_HAND {
+        for words in *all {
+            let words: Vec<String> = words.iter().map(|words| words.replace("{}", &prefix)).collect();
+            let found = rows.iter().find(|row| words.iter().all(|words| row.contains(words.as_str())));
+            assert!(found.is_some(), "{number}: no row has {words:?}:\n{markdown}");
+        }
+    }
+    for words in ["✅ **GO** with accepted risks", "### Blockers\n\nNone.\n", "### Sign-offs", "### The run"] {
+        assert!(markdown.contains(words), "{words:?} is not in:\n{markdown}");
+    }
+    // What a report written by hand can't hold: the time that each took, its line, how often it was asked, and what it was read from.
+    let evidence = regex::Regex::new(
+        r"^\| (✅|🟡 accepted) \| .* \(line [0-9]+\) \| .* \| .* \| [0-9.]+(ms|s|m[0-9]+s)(, asked [0-9]+ times)? \|$",
+    );
+    let evidence = evidence.expect("a pattern");
+    let known = rows.iter().filter(|row| evidence.is_match(row)).count();
+    assert!(known >= 568, "{known} rows are evidence");
+    assert!(
+        rows.iter().any(|row| row.contains("asked ") && row.contains("verdict") || row.contains("times |")),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("- sha256: `") && markdown.contains("- run: `20") && markdown.contains("- param `cpu = 50%`")
+    );
+    assert_eq!(
+        page.matches("<details class=\"row good\"").count(),
+        565 + 2,
+        "every row is in the page, and the two confirmed"
+    );
+    assert_eq!(page.matches("<details class=\"row doubt\"").count(), 3);
 }
 
 /// An engine that can be stopped under a run: what is sent to this socket goes on to the real one, until it is cut.

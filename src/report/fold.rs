@@ -17,12 +17,12 @@ pub(super) struct Fold {
 /// What was kept back.
 pub(super) enum Kept {
     Rows(Vec<(Place, ExpectResult)>),
-    /// More than are worth telling: the check, how many of its rows hold, how many of these as of now.
+    /// More than are worth telling: the check, its rows, which hold, how many of these as of now.
     Many {
         place: Place,
         check: String,
-        held: usize,
         as_of_now: usize,
+        rows: Vec<(Place, ExpectResult)>,
     },
 }
 
@@ -64,10 +64,10 @@ impl Fold {
         }
         whole(match rows.len() {
             0..=FEW => Kept::Rows(rows),
-            held => {
+            _ => {
                 let as_of_now = rows.iter().filter(|(_, row)| row.as_of_now.is_some()).count();
-                let place = rows.into_iter().next().map(|(place, _)| place).unwrap_or_default();
-                Kept::Many { place, check: std::mem::take(&mut self.check), held, as_of_now }
+                let place = rows.first().map(|(place, _)| place.clone()).unwrap_or_default();
+                Kept::Many { place, check: std::mem::take(&mut self.check), as_of_now, rows }
             }
         });
     }

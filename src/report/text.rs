@@ -135,7 +135,8 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                     self.expect(&place, &result);
                 }
             }
-            Kept::Many { place, check, held, as_of_now } => {
+            Kept::Many { place, check, as_of_now, rows } => {
+                let held = rows.len();
                 self.belongs(&place);
                 let dry = self.mode == Mode::DryRun;
                 let now = if dry { self.paint.dim("holds now  ") } else { String::new() };

@@ -44,7 +44,8 @@ impl Story {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1").env_remove("RUST_LOG");
+        command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
+        command.env_remove("RUST_LOG").env_remove("RUNBOOK_STATE");
         // Locks of a test go away with it.
         command.env("XDG_STATE_HOME", self.path(".state"));
         // Whatever the tests themselves were started with: in the background, by nohup(1).

@@ -4,7 +4,7 @@ use crate::system::Edit;
 use crate::{World, docker};
 
 /// With what a person would say of it.
-pub const FAULTS: [(&str, &str); 14] = [
+pub const FAULTS: [(&str, &str); 15] = [
     ("unhealthy", "chat-service fails its health check, and answers all the same"),
     ("plain-secret", "api-gateway has its JWT secret in a plain variable"),
     ("wrong-environment", "chat-service runs with ENV=development"),
@@ -18,6 +18,7 @@ pub const FAULTS: [(&str, &str); 14] = [
     ("noise", "harmless: api-gateway logs errors=0 fatal=0 panic=false"),
     ("compose-edited", "the Compose file was edited after the deployment"),
     ("orphan", "a container of the project belongs to no service"),
+    ("accepted", "Loki and TURN fail their health checks, as is accepted for a while"),
     (
         "half-broken",
         "what a redeployment meets: an orphan that ignores SIGTERM, a killed database, a missing secret file, and a \
@@ -46,6 +47,14 @@ pub fn fault(world: &World, name: &str) -> Result<(), String> {
         "unhealthy" => {
             order("chat-service", "unhealthy\n")?;
             world.wait_until("chat-service", |state| state.contains("unhealthy"))
+        }
+        "accepted" => {
+            for service in ["loki", "turn"] {
+                order(service, "unhealthy\n")?;
+            }
+            ["secureconnect_loki", "secureconnect_turn"]
+                .iter()
+                .try_for_each(|container| world.wait_until(container, |state| state.contains("unhealthy")))
         }
         "plain-secret" => {
             let variable = Some(("api-gateway", "JWT_SECRET", "correct-horse-battery-staple"));

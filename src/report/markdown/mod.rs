@@ -2,16 +2,18 @@
 //!
 //! Of a run each step is a table: what was done and asked, expected, found, and the time it took. A dry run is a list.
 
+mod head;
+mod words;
+
 use std::io::Write;
 
-use crate::engine::event::{
-    Body, DiffSign, Event, ExpectResult, Mode, Place, Published, Sink, State, StepOutcome, Verdict,
-};
+use crate::engine::event::{Body, Event, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
 
-use super::called::Called;
 use super::fold::{Fold, Kept};
-use super::safe::safe;
+use super::safe::{markup, safe};
 use super::text::time;
+use head::{Asked, Sum};
+use words::{HEAD, SHORT, called, cell, code, difference, escaped, evidence, fenced, line, row};
 
 /// Gathers the events, and writes it all at the end.
 pub struct Markdown<W> {
@@ -28,6 +30,11 @@ pub struct Markdown<W> {
     facts: String,
     fold: Fold,
     checklist: Option<String>,
+    /// Each step that has ended.
+    sums: Vec<Sum>,
+    /// The step that goes on, its name and title, and what its rows came to so far.
+    open: Option<(String, String)>,
+    asked: Asked,
 }
 
 impl<W: Write + Send> Markdown<W> {
@@ -43,6 +50,9 @@ impl<W: Write + Send> Markdown<W> {
             facts: String::new(),
             fold: Fold::default(),
             checklist: None,
+            sums: Vec::new(),
+            open: None,
+            asked: Asked::default(),
         }
     }
 
@@ -55,15 +65,14 @@ impl<W: Write + Send> Markdown<W> {
     }
 
     fn row(&mut self, mark: &str, what: &str, expected: &str, found: &str, took: &str) {
-        self.table.push_str(&format!("| {mark} | {what} | {expected} | {found} | {took} |\n"));
+        self.table.push_str(&row(mark, what, expected, found, took));
     }
 
     /// Ends the table of a step.
     fn flush(&mut self) {
         let table = std::mem::take(&mut self.table);
         if !table.is_empty() {
-            let head = "|  | what | expected | found | time |\n| --- | --- | --- | --- | --- |\n";
-            self.steps.push_str(&format!("{head}{table}"));
+            self.steps.push_str(&format!("{HEAD}{table}"));
         }
         let notes = std::mem::take(&mut self.notes);
         self.steps.push_str(&notes);
@@ -98,10 +107,11 @@ impl<W: Write + Send> Markdown<W> {
                     self.expect(&place, &result);
                 }
             }
-            Kept::Many { place, check, held, as_of_now } => {
+            Kept::Many { place, check, as_of_now, rows } => {
                 self.belongs(&place);
+                let held = rows.len();
                 if self.mode == Mode::Exec {
-                    return self.row("✅", &format!("{held} of {}", cell(&code(&check))), "hold", "hold", "");
+                    return self.folded(&check, &rows);
                 }
                 let word = "✅ hold now";
                 let as_of_now = match as_of_now {
@@ -125,7 +135,7 @@ impl<W: Write + Send> Markdown<W> {
         };
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
-        let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        let line = line(place, result);
         self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", called(place, result)));
         match result.state {
             State::Holds => {}
@@ -140,101 +150,38 @@ impl<W: Write + Send> Markdown<W> {
         }
     }
 
+    /// Rows of a check that all hold: a row for all of them, and each to be unfolded behind the table.
+    fn folded(&mut self, check: &str, rows: &[(Place, ExpectResult)]) {
+        let took = rows.iter().map(|(_, row)| row.elapsed.0).fold(0.0, f64::max);
+        let what = format!("{} of {}", rows.len(), cell(&code(check)));
+        self.row("✅", &what, "hold", "hold", &time(Seconds(took)));
+        let told: String = rows.iter().map(|(place, result)| evidence(place, result)).collect();
+        let summary = markup(check);
+        self.notes.push_str(&format!(
+            "\n<details><summary>{} of {summary}</summary>\n\n{HEAD}{told}\n</details>\n",
+            rows.len()
+        ));
+    }
+
     /// A row of a run's evidence; what differs in more than a few words stands behind the table.
     fn evidence(&mut self, place: &Place, result: &ExpectResult) {
-        let mark = match result.state {
-            State::Holds => "✅",
-            _ if result.waived => "🟡 accepted",
-            _ if result.warn => "⚠️",
-            State::Differs => "❌",
-            State::Unknown => "❔ unknown",
-        };
-        let line = place.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        let what = format!("{}{line}", cell(&called(place, result)));
-        let mut found = match (&result.reason, result.state) {
-            (Some(reason), State::Unknown) => escaped(reason),
-            // That it is there says enough; what it is, nobody asked.
-            (_, State::Holds) if result.expected == "present" => "`present`".to_owned(),
-            (Some(reason), State::Differs) => format!("{}, {}", short(&result.actual), escaped(reason)),
-            _ => short(&result.actual),
-        };
-        if let Some(message) = &result.message {
-            found.push_str(&format!(" — {}", escaped(message)));
-        }
-        if let (true, Some(risk)) = (result.waived, &result.risk) {
-            found.push_str(&format!(" — {}", escaped(risk)));
-        }
-        let took = match result.attempts {
-            1 => time(result.elapsed),
-            many => format!("{}, asked {many} times", time(result.elapsed)),
-        };
-        self.row(mark, &what, &short(&result.expected), &found, &took);
+        self.table.push_str(&evidence(place, result));
         let long =
             !result.diff.is_empty() || result.expected.chars().count().max(result.actual.chars().count()) > SHORT;
         if result.state == State::Differs && long {
+            let what = cell(&called(place, result));
             self.notes.push_str(&format!("\n{what}:\n\n{}", fenced("diff", &difference(result), "")));
         }
     }
 
     fn finish(&mut self, event: &Event) {
         self.flush();
-        let mut head = format!("## {}\n\n", escaped(&self.title));
-        match &event.body {
-            Body::Verdict {
-                verdict,
-                reasons,
-                steps,
-                expects,
-                recovered,
-                warnings,
-                accepted,
-                undone,
-                partial,
-                elapsed,
-            } => {
-                let word = match verdict {
-                    Verdict::Go if accepted.is_empty() => "✅ **GO**",
-                    Verdict::Go => "✅ **GO** with accepted risks",
-                    Verdict::NoGo => "❌ **NO-GO**",
-                };
-                head.push_str(&format!(
-                    "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown, {} accepted; {}\n\n",
-                    steps.passed, steps.recovered, steps.failed, steps.skipped, expects.held, expects.differed,
-                    expects.unknown,
-                    expects.waived, time(*elapsed)
-                ));
-                for (list, mark) in [(reasons, "❌"), (recovered, "↻ recovered"), (warnings, "⚠️")] {
-                    for told in list {
-                        head.push_str(&format!("- {mark} {}\n", escaped(told)));
-                    }
-                }
-                for accepted in accepted {
-                    let expects: Vec<String> = accepted.expects.iter().map(|id| code(id)).collect();
-                    head.push_str(&format!(
-                        "- 🟡 accepted until {}: {} ({}); {}: {}\n",
-                        accepted.until.strftime("%Y-%m-%d"),
-                        escaped(&accepted.risk),
-                        expects.join(", "),
-                        escaped(&accepted.approver),
-                        escaped(&accepted.reason)
-                    ));
-                }
-                for undone in undone {
-                    let what = if undone.ok { "undone" } else { "not undone" };
-                    head.push_str(&format!("- ◀ {what}: {}\n", code(&undone.step)));
-                }
-                head.extend(partial.iter().map(|partial| format!("- partial: {}\n", escaped(partial))));
-            }
-            Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, .. } => {
-                head.push_str(&format!(
-                    "Dry run, nothing was changed: **{actions}** actions would be run ({possible} possibly); expects: \
-                     **{}** hold now, **{}** differ now, **{}** unknown ({as_of_now} as of now); {probes} probes.\n\n",
-                    expects.holds, expects.differs, expects.unknown
-                ));
-                head.extend(partial.iter().map(|partial| format!("- partial: {}\n", escaped(partial))));
-            }
+        self.end_step("verdict", StepOutcome::Passed, None, None);
+        let head = match &event.body {
+            Body::Verdict { .. } => head::verdict(event, &self.sums),
+            Body::Summary { .. } => head::summary(event),
             _ => return,
-        }
+        };
         let mut foot = String::new();
         if !self.signed.is_empty() {
             let head = "| what | as | by | when | answer |\n| --- | --- | --- | --- | --- |\n";
@@ -243,14 +190,24 @@ impl<W: Write + Send> Markdown<W> {
         if !self.facts.is_empty() {
             foot.push_str(&format!("\n### The run\n\n{}", self.facts));
         }
-        let _ = write!(self.out, "{head}{}{foot}", self.steps);
+        let _ = write!(self.out, "## {}\n\n{head}{}{foot}", escaped(&self.title), self.steps);
         let _ = self.out.flush();
+    }
+
+    /// Sums a step up, if it was begun.
+    fn end_step(&mut self, name: &str, outcome: StepOutcome, reason: Option<&str>, took: Option<Seconds>) {
+        let Some((step, title)) = self.open.take_if(|(step, _)| step == name) else { return };
+        let expects = std::mem::take(&mut self.asked);
+        self.sums.push(Sum { step, title, outcome, reason: reason.map(str::to_owned), took, expects });
     }
 }
 
 impl<W: Write + Send> Sink for Markdown<W> {
     fn take(&mut self, event: &Published) {
         let event = event.get();
+        if let Body::ExpectEnded(result) = &event.body {
+            self.asked.take(event.place.expect.as_deref().unwrap_or_default(), result);
+        }
         let mut kept = None;
         let keeps = self.fold.keeps(event, |rows| kept = Some(rows));
         kept.into_iter().for_each(|kept| self.kept(kept));
@@ -297,6 +254,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 }
             }
             Body::StepStarted { title, attempt } => {
+                self.open = event.place.step.clone().map(|step| (step, title.clone()));
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 let name = event.place.step.as_deref().unwrap_or_default();
                 let title = if title == name { String::new() } else { format!(" {}", escaped(title)) };
@@ -304,6 +262,8 @@ impl<W: Write + Send> Sink for Markdown<W> {
             }
             Body::StepEnded { outcome: StepOutcome::Skipped, reason, .. } => {
                 let name = event.place.step.as_deref().unwrap_or_default();
+                self.open = Some((name.to_owned(), name.to_owned()));
+                self.end_step(name, StepOutcome::Skipped, reason.as_deref(), None);
                 let reason = reason.as_deref().unwrap_or_default();
                 // One that was come to has its heading.
                 if event.place.step.is_some() && self.table.is_empty() {
@@ -313,6 +273,8 @@ impl<W: Write + Send> Sink for Markdown<W> {
             }
             Body::StepEnded { outcome, reason, elapsed, .. } if self.mode == Mode::Exec => {
                 self.flush();
+                let name = event.place.step.as_deref().unwrap_or_default();
+                self.end_step(name, *outcome, reason.as_deref(), Some(*elapsed));
                 let word = match outcome {
                     StepOutcome::Failed => "❌ failed",
                     StepOutcome::Recovered => "↻ recovered",
@@ -369,7 +331,10 @@ impl<W: Write + Send> Sink for Markdown<W> {
                     Some(reason) => self.row("❌", &text, &expected, &escaped(reason), ""),
                 }
             }
-            Body::VerdictStarted => self.section("Verdict"),
+            Body::VerdictStarted => {
+                self.open = Some(("verdict".to_owned(), "What decides".to_owned()));
+                self.section("Verdict");
+            }
             Body::Resumed(resumed) => {
                 let cut_off = escaped(&resumed.cut_off.to_string());
                 self.section(&format!("Resumed by {}", escaped(&resumed.by)));
@@ -398,81 +363,4 @@ impl<W: Write + Send> Sink for Markdown<W> {
             _ => {}
         }
     }
-}
-
-/// The name of a row, its words, the items of its loops.
-fn called(place: &Place, result: &ExpectResult) -> String {
-    let called = Called::of(place, result);
-    let name = called.name.map(|name| format!("{}: ", escaped(name))).unwrap_or_default();
-    let keys = called.keys.map(|keys| format!(" {}", code(keys))).unwrap_or_default();
-    format!("{name}{}{keys}", code(called.words))
-}
-
-/// So many characters of a value stand in a row.
-const SHORT: usize = 100;
-
-/// Code that stands in a table: there a `|` ends a cell, also in code (GitHub Flavored Markdown, section 4.10).
-fn cell(code: &str) -> String {
-    code.replace('|', "\\|").replace('\n', " ")
-}
-
-/// A value in a row.
-fn short(text: &str) -> String {
-    match text.char_indices().nth(SHORT) {
-        Some((end, _)) => format!("{}…", cell(&code(&text[..end]))),
-        None => cell(&code(text)),
-    }
-}
-
-/// What differs, line by line.
-fn difference(result: &ExpectResult) -> String {
-    let mut lines = Vec::new();
-    if result.diff.is_empty() {
-        lines.push(format!("- {}", safe(&result.expected)));
-        lines.push(format!("+ {}", safe(&result.actual)));
-    }
-    for line in &result.diff {
-        let sign = match line.sign {
-            DiffSign::Expected => "-",
-            DiffSign::Actual => "+",
-            DiffSign::Both => " ",
-            DiffSign::Skip => "@@",
-        };
-        lines.push(format!("{sign} {}", safe(&line.text)));
-    }
-    lines.join("\n")
-}
-
-/// Text that Markdown takes as text.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in safe(text).chars() {
-        if "\\`*_{}[]<>#|~!@&".contains(char) {
-            out.push('\\');
-        }
-        out.push(char);
-    }
-    out
-}
-
-/// Code in a line, in more backticks than it holds.
-fn code(text: &str) -> String {
-    let text = safe(text);
-    let ticks = "`".repeat(longest_run(&text) + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{ticks}{pad}{text}{pad}{ticks}")
-}
-
-fn fenced(language: &str, text: &str, indent: &str) -> String {
-    let fence = "`".repeat(longest_run(text).max(2) + 1);
-    let mut out = format!("{indent}{fence}{language}\n");
-    for line in text.lines() {
-        out.push_str(&format!("{indent}{line}\n"));
-    }
-    out.push_str(&format!("{indent}{fence}\n"));
-    out
-}
-
-fn longest_run(text: &str) -> usize {
-    text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
 }

@@ -1,0 +1,144 @@
+//! The beginning of a report: the decision, each step in a row, what is in the way, what was accepted, mended and undone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::engine::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
+
+use super::super::text::time;
+use super::words::{cell, code, escaped};
+
+/// What a step came to.
+pub(super) struct Sum {
+    pub step: String,
+    pub title: String,
+    pub outcome: StepOutcome,
+    pub reason: Option<String>,
+    pub took: Option<Seconds>,
+    pub expects: Asked,
+}
+
+/// What the rows of a step came to, each as it was told last.
+#[derive(Default)]
+pub(super) struct Asked(BTreeMap<String, &'static str>);
+
+impl Asked {
+    pub fn take(&mut self, row: &str, result: &ExpectResult) {
+        let state = match result.state {
+            State::Holds => "held",
+            _ if result.waived => "accepted",
+            State::Differs => "differed",
+            State::Unknown => "unknown",
+        };
+        self.0.insert(row.to_owned(), state);
+    }
+
+    fn words(&self) -> String {
+        let count = |state: &str| self.0.values().filter(|known| **known == state).count();
+        let told = ["held", "differed", "unknown", "accepted"].map(|state| (count(state), state));
+        let told: Vec<String> =
+            told.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}")).collect();
+        told.join(", ")
+    }
+
+    fn blocks(&self) -> bool {
+        self.0.values().any(|state| ["differed", "unknown"].contains(state))
+    }
+}
+
+impl Sum {
+    fn row(&self) -> String {
+        let mark = match self.outcome {
+            // The verdict has no outcome of its own.
+            StepOutcome::Passed if self.took.is_none() && self.expects.blocks() => "❌",
+            StepOutcome::Passed => "✅",
+            StepOutcome::Recovered => "↻ recovered",
+            StepOutcome::Failed => "❌",
+            StepOutcome::Skipped => "–",
+            StepOutcome::Planned => "",
+        };
+        let title = if self.title == self.step { String::new() } else { format!(" {}", escaped(&self.title)) };
+        let took = self.took.map(time).unwrap_or_default();
+        let reason = self.reason.as_deref().map(escaped).unwrap_or_default();
+        let words = self.expects.words();
+        format!("| {mark} | {}{title} | {words} | {} | {took} |\n", code(&self.step), cell(&reason))
+    }
+}
+
+pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
+    let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, accepted, undone, partial, elapsed } =
+        &event.body
+    else {
+        return String::new();
+    };
+    let word = match verdict {
+        Verdict::Go if accepted.is_empty() => "✅ **GO**",
+        Verdict::Go => "✅ **GO** with accepted risks",
+        Verdict::NoGo => "❌ **NO-GO**",
+    };
+    let mut head = format!(
+        "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown, \
+         {} accepted; {}\n",
+        steps.passed,
+        steps.recovered,
+        steps.failed,
+        steps.skipped,
+        expects.held,
+        expects.differed,
+        expects.unknown,
+        expects.waived,
+        time(*elapsed)
+    );
+    if let Some(partial) = partial {
+        let _ = write!(head, "\nPartial: {}\n", escaped(partial));
+    }
+    if !sums.is_empty() {
+        head.push_str("\n|  | step | expects |  | time |\n| --- | --- | --- | --- | --- |\n");
+        sums.iter().for_each(|sum| head.push_str(&sum.row()));
+    }
+    let list = |head: &mut String, title: &str, items: &[String]| {
+        if !items.is_empty() {
+            let _ = write!(head, "\n### {title}\n\n");
+            head.extend(items.iter().map(|item| format!("- {}\n", escaped(item))));
+        }
+    };
+    match reasons.is_empty() {
+        true => head.push_str("\n### Blockers\n\nNone.\n"),
+        false => list(&mut head, "Blockers", reasons),
+    }
+    if !accepted.is_empty() {
+        head.push_str(
+            "\n### Accepted risks\n\n| risk | expects | until | approver | reason |\n| --- | --- | --- | --- | --- |\n",
+        );
+        for Accepted { risk, expects, until, approver, reason } in accepted {
+            let expects: Vec<String> = expects.iter().map(|id| cell(&code(id))).collect();
+            let until = until.strftime("%Y-%m-%d");
+            let words = [risk, approver, reason].map(|text| cell(&escaped(text)));
+            let _ = writeln!(head, "| {} | {} | {until} | {} | {} |", words[0], expects.join(", "), words[1], words[2]);
+        }
+    }
+    list(&mut head, "Recovered", recovered);
+    let undone: Vec<String> = undone
+        .iter()
+        .map(|undone| {
+            let what = if undone.ok { "undone" } else { "not undone" };
+            let reason = undone.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{} {what}{reason}, {}", undone.step, time(undone.elapsed))
+        })
+        .collect();
+    list(&mut head, "Undone", &undone);
+    list(&mut head, "Warnings", warnings);
+    head
+}
+
+pub(super) fn summary(event: &Event) -> String {
+    let Body::Summary { actions, expects, as_of_now, possibly, probes, partial, .. } = &event.body else {
+        return String::new();
+    };
+    let partial = partial.as_ref().map(|partial| format!("\nPartial: {}\n", escaped(partial))).unwrap_or_default();
+    format!(
+        "Dry run, nothing was changed: **{actions}** actions would be run ({possibly} possibly); expects: **{}** hold now, \
+         **{}** differ now, **{}** unknown ({as_of_now} as of now); {probes} probes.\n{partial}",
+        expects.holds, expects.differs, expects.unknown
+    )
+}
