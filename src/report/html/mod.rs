@@ -51,6 +51,8 @@ struct Section {
     title: String,
     rows: String,
     bad: bool,
+    /// Something in it did not hold, and does not block.
+    doubt: bool,
     /// When it began, in seconds of the run.
     began: f64,
 }
@@ -104,6 +106,7 @@ impl<W: Write + Send> Html<W> {
             title: title.to_owned(),
             rows: String::new(),
             bad: false,
+            doubt: false,
             began: self.now,
         });
     }
@@ -118,9 +121,10 @@ impl<W: Write + Send> Html<W> {
     fn close(&mut self, class: &'static str, words: &str) {
         self.printed();
         self.end_checklist();
-        let Some(Section { name, title, rows, bad, began }) = self.step.take() else { return };
+        let Some(Section { name, title, rows, bad, doubt, began }) = self.step.take() else { return };
         let class = match class {
             "" if bad => "bad",
+            "" if doubt => "doubt",
             "" if name == VERDICT && self.mode == Mode::Exec => "good",
             "" => "plain",
             class => class,
@@ -207,8 +211,12 @@ impl<W: Write + Send> Html<W> {
     }
 
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
-        if let (Some(section), "bad" | "unknown") = (&mut self.step, row::class(result)) {
-            section.bad = true;
+        if let Some(section) = &mut self.step {
+            match row::class(result) {
+                "bad" | "unknown" => section.bad = true,
+                "doubt" => section.doubt = true,
+                _ => {}
+            }
         }
         let told = row(place, result, &mut self.attempts, &self.lines);
         self.rows().push_str(&told);
@@ -299,7 +307,7 @@ impl<W: Write + Send> Sink for Html<W> {
             }
             Body::ActionStarted { action, .. } => {
                 self.belongs(place);
-                self.action("$", action, "");
+                self.action("$", action, "ran");
             }
             Body::Output { stream, text } if self.output.len() < OUTPUT => self.output.push((*stream, text.clone())),
             Body::Output { .. } => self.more_output += 1,

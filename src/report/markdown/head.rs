@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::engine::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
 
 use super::super::text::time;
-use super::words::{cell, code, escaped};
+use super::words::{cell_code, code, escaped};
 
 /// What a step came to.
 pub(super) struct Sum {
@@ -61,7 +61,7 @@ impl Sum {
         let took = self.took.map(time).unwrap_or_default();
         let reason = self.reason.as_deref().map(escaped).unwrap_or_default();
         let words = self.expects.words();
-        format!("| {mark} | {}{title} | {words} | {} | {took} |\n", code(&self.step), cell(&reason))
+        format!("| {mark} | {}{title} | {words} | {} | {took} |\n", code(&self.step), reason)
     }
 }
 
@@ -111,9 +111,9 @@ pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
             "\n### Accepted risks\n\n| risk | expects | until | approver | reason |\n| --- | --- | --- | --- | --- |\n",
         );
         for Accepted { risk, expects, until, approver, reason } in accepted {
-            let expects: Vec<String> = expects.iter().map(|id| cell(&code(id))).collect();
+            let expects: Vec<String> = expects.iter().map(|id| cell_code(id)).collect();
             let until = until.strftime("%Y-%m-%d");
-            let words = [risk, approver, reason].map(|text| cell(&escaped(text)));
+            let words = [risk, approver, reason].map(|text| escaped(text));
             let _ = writeln!(head, "| {} | {} | {until} | {} | {} |", words[0], expects.join(", "), words[1], words[2]);
         }
     }

@@ -13,7 +13,7 @@ use super::fold::{Fold, Kept};
 use super::safe::{markup, safe};
 use super::text::time;
 use head::{Asked, Sum};
-use words::{HEAD, SHORT, called, cell, code, difference, escaped, evidence, fenced, line, row};
+use words::{HEAD, SHORT, called, cell_code, code, difference, escaped, evidence, fenced, line, row};
 
 /// Gathers the events, and writes it all at the end.
 pub struct Markdown<W> {
@@ -81,7 +81,15 @@ impl<W: Write + Send> Markdown<W> {
     fn section(&mut self, head: &str) {
         self.flush();
         self.checklist = None;
-        self.steps.push_str(&format!("\n### {head}\n\n"));
+        self.heading(&format!("### {head}"));
+    }
+
+    /// With a blank line before and behind it.
+    fn heading(&mut self, words: &str) {
+        while self.steps.ends_with("\n\n") {
+            self.steps.pop();
+        }
+        self.steps.push_str(&format!("\n{words}\n\n"));
     }
 
     /// Where the next rows belong, where that changes.
@@ -92,9 +100,9 @@ impl<W: Write + Send> Markdown<W> {
         self.checklist.clone_from(&place.checklist);
         self.flush();
         if let Some(title) = &place.checklist {
-            self.steps.push_str(&format!("\n#### Checklist: {}\n\n", escaped(title)));
+            self.heading(&format!("#### Checklist: {}", escaped(title)));
         } else {
-            self.steps.push_str("\n#### Then\n\n");
+            self.heading("#### Then");
         }
     }
 
@@ -136,7 +144,7 @@ impl<W: Write + Send> Markdown<W> {
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
         let line = line(place, result);
-        self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", called(place, result)));
+        self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", called(place, result, code)));
         match result.state {
             State::Holds => {}
             State::Unknown => {
@@ -153,7 +161,7 @@ impl<W: Write + Send> Markdown<W> {
     /// Rows of a check that all hold: a row for all of them, and each to be unfolded behind the table.
     fn folded(&mut self, check: &str, rows: &[(Place, ExpectResult)]) {
         let took = rows.iter().map(|(_, row)| row.elapsed.0).fold(0.0, f64::max);
-        let what = format!("{} of {}", rows.len(), cell(&code(check)));
+        let what = format!("{} of {}", rows.len(), cell_code(check));
         self.row("✅", &what, "hold", "hold", &time(Seconds(took)));
         let told: String = rows.iter().map(|(place, result)| evidence(place, result)).collect();
         let summary = markup(check);
@@ -169,7 +177,7 @@ impl<W: Write + Send> Markdown<W> {
         let long =
             !result.diff.is_empty() || result.expected.chars().count().max(result.actual.chars().count()) > SHORT;
         if result.state == State::Differs && long {
-            let what = cell(&called(place, result));
+            let what = called(place, result, code);
             self.notes.push_str(&format!("\n{what}:\n\n{}", fenced("diff", &difference(result), "")));
         }
     }
@@ -287,14 +295,14 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 self.steps.push_str(&format!("- ▷ would run {}{possible}\n", code(action)));
             }
             Body::ActionEnded { action, assumed: Some(why), .. } => {
-                self.row("▷", &format!("ran {}", cell(&code(action))), "done", &escaped(why), "");
+                self.row("▷", &format!("ran {}", cell_code(action)), "done", &escaped(why), "");
             }
             Body::ActionEnded { action, error, elapsed, .. } => {
                 let mark = if error.is_some() { "❌" } else { "▷" };
                 let error = error.as_deref().map(escaped).unwrap_or_else(|| "done".to_owned());
-                self.row(mark, &format!("ran {}", cell(&code(action))), "done", &error, &time(*elapsed));
+                self.row(mark, &format!("ran {}", cell_code(action)), "done", &error, &time(*elapsed));
             }
-            Body::ActionSkipped { action, .. } => self.tell("–", &format!("not needed: {}", cell(&code(action)))),
+            Body::ActionSkipped { action, .. } => self.tell("–", &format!("not needed: {}", cell_code(action))),
             Body::Shown { text, value } => {
                 let value: Vec<String> = value.lines().take(200).map(safe).collect();
                 let (value, what) = (value.join("\n"), code(text));
@@ -314,8 +322,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
             }
             Body::Confirmed(confirmed) => {
                 let by = confirmed.by.as_deref().map(escaped).unwrap_or_default();
-                let value =
-                    confirmed.value.as_ref().map(|value| format!(": {}", cell(&code(value)))).unwrap_or_default();
+                let value = confirmed.value.as_ref().map(|value| format!(": {}", cell_code(value))).unwrap_or_default();
                 let (text, role) = (escaped(&confirmed.text), escaped(&confirmed.role));
                 let cell = |text: String| text.replace('\n', " ");
                 self.signed.push_str(&cell(format!(
@@ -351,7 +358,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
             }
             Body::UndoStarted { title, .. } => {
                 let name = event.place.step.as_deref().unwrap_or_default();
-                self.tell("◀", &format!("undoing {}: {}", cell(&code(name)), escaped(title)));
+                self.tell("◀", &format!("undoing {}: {}", cell_code(name), escaped(title)));
             }
             Body::UndoEnded(undone) => {
                 if let Some(reason) = &undone.reason {

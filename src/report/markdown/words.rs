@@ -20,7 +20,7 @@ pub(super) fn evidence(place: &Place, result: &ExpectResult) -> String {
         State::Differs => "❌",
         State::Unknown => "❔ unknown",
     };
-    let what = format!("{}{}", cell(&called(place, result)), line(place, result));
+    let what = format!("{}{}", called(place, result, cell_code), line(place, result));
     let mut found = match (&result.reason, result.state) {
         (Some(reason), State::Unknown) => escaped(reason),
         // That it is there says enough; what it is, nobody asked.
@@ -48,7 +48,7 @@ pub(super) fn line(place: &Place, result: &ExpectResult) -> String {
 }
 
 /// The name of a row, its words, the items of its loops.
-pub(super) fn called(place: &Place, result: &ExpectResult) -> String {
+pub(super) fn called(place: &Place, result: &ExpectResult, code: fn(&str) -> String) -> String {
     let called = Called::of(place, result);
     let name = called.name.map(|name| format!("{}: ", escaped(name))).unwrap_or_default();
     let keys = called.keys.map(|keys| format!(" {}", code(keys))).unwrap_or_default();
@@ -58,16 +58,28 @@ pub(super) fn called(place: &Place, result: &ExpectResult) -> String {
 /// So many characters of a value stand in a row.
 pub(super) const SHORT: usize = 100;
 
-/// Code that stands in a table: there a `|` ends a cell, also in code (GitHub Flavored Markdown, section 4.10).
-pub(super) fn cell(code: &str) -> String {
-    code.replace('|', "\\|").replace('\n', " ")
+/// Code that stands in a table: there a `|` ends a cell, also in code, unless a `\` stands before it (GitHub Flavored Markdown,
+/// section 4.10). Where one stands before it already, what is meant is said by character references.
+pub(super) fn cell_code(text: &str) -> String {
+    let safe_text = safe(text);
+    if !safe_text.contains("\\|") {
+        return code(text).replace('|', "\\|");
+    }
+    let mut out = String::from("<code>");
+    for char in safe_text.chars() {
+        match char.is_ascii_punctuation() {
+            true => out.push_str(&format!("&#{};", char as u32)),
+            false => out.push(char),
+        }
+    }
+    out + "</code>"
 }
 
 /// A value in a row.
 pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(SHORT) {
-        Some((end, _)) => format!("{}…", cell(&code(&text[..end]))),
-        None => cell(&code(text)),
+        Some((end, _)) => format!("{}…", cell_code(&text[..end])),
+        None => cell_code(text),
     }
 }
 
@@ -122,4 +134,31 @@ pub(super) fn fenced(language: &str, text: &str, indent: &str) -> String {
 
 fn longest_run(text: &str) -> usize {
     text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cell_code, escaped};
+
+    /// The cells of a row, as GitHub takes them apart: at each `|` that no escape takes in.
+    fn cells(row: &str) -> usize {
+        let mut chars = row.chars();
+        let mut count = 1;
+        while let Some(char) = chars.next() {
+            match char {
+                '\\' => drop(chars.next()),
+                '|' => count += 1,
+                _ => {}
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn whatever_is_said_stays_in_its_cell() {
+        for text in ["a|b", r"a\|b", r"a\\|b", r"(?i)\b(panic|fatal)\b", "`|`", r"\", r"x\", "a\n|b", "<|>", "|"] {
+            assert_eq!(cells(&cell_code(text)), 1, "{text}: {}", cell_code(text));
+            assert_eq!(cells(&escaped(text)), 1, "{text}: {}", escaped(text));
+        }
+    }
 }
