@@ -164,7 +164,9 @@ fn taken_out(value: &mut serde_json::Value) {
             fields.remove("seq");
             for (name, value) in fields.iter_mut() {
                 match name.as_str() {
-                    "duration" | "elapsed" | "remaining" | "by" | "host" | "program" | "stdlib" | "hash" => *value = "…".into(),
+                    "duration" | "elapsed" | "remaining" | "by" | "host" | "program" | "stdlib" | "hash" => {
+                        *value = "…".into()
+                    }
                     _ => taken_out(value),
                 }
             }
