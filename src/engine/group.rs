@@ -3,7 +3,7 @@
 //! A group is first expanded (loops, checks, conditions) into [`Leaf`]s. In `exec` each is asked until it holds (and
 //! keeps holding) or its time is up; in a dry run once. What is asked at the same moment shares one [`Round`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -306,6 +306,8 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
     let mut asking = FuturesUnordered::new();
     let mut done: BTreeMap<usize, Asked<'p>> = BTreeMap::new();
     let mut told = 0;
+    // Those that are asked again; and those that are decided, of which nothing was said yet.
+    let (mut again, mut unsaid) = (HashSet::new(), Vec::new());
     for (at, leaf) in leaves.into_iter().enumerate() {
         core.emitter.emit(
             place(core, &leaf, ""),
@@ -321,20 +323,27 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
     while let Some(outcome) = asking.next().await {
         match outcome {
             Next::Again(course) => {
+                again.insert(course.at);
                 let now = Instant::now();
                 rounds.retain(|due, _| *due >= now);
                 let round = rounds.entry(course.due).or_default().clone();
                 asking.push(step(core, course, round, began, places, cancel));
             }
             Next::Done(at, asked) => {
-                if at != told {
-                    core.emitter.emit(place(core, &asked.leaf, ""), Body::ExpectDecided { state: asked.state() });
-                }
+                unsaid.push(at);
                 done.insert(at, asked);
                 // Told in the order in which they were written, each as soon as those before it are decided.
                 while let Some(asked) = done.get(&told) {
                     report(core, asked).await;
                     told += 1;
+                }
+            }
+        }
+        // They are told when the one that is waited for is decided; who looks on sees it now.
+        if again.contains(&told) {
+            for at in std::mem::take(&mut unsaid) {
+                if let Some(asked) = done.get(&at).filter(|_| at > told) {
+                    core.emitter.emit(place(core, &asked.leaf, ""), Body::ExpectDecided { state: asked.state() });
                 }
             }
         }
