@@ -315,3 +315,21 @@ fn resumed_undone_and_cancelled_runs_are_told_in_each_form() {
         }
     }
 }
+
+#[test]
+fn a_report_that_could_not_be_written_whole_is_told() {
+    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch done\"\n}\n");
+    // Every write to it fails: there is no room.
+    std::os::unix::fs::symlink("/dev/full", story.path("r.html")).expect("a link");
+    let told = story.run(&["exec", "plan.runbook", "--report", "r.html", "--report", "r.md"]);
+    // What was done is done, and recorded: the run is what it is.
+    assert_eq!(told.status, 0, "{}", told.text);
+    for words in ["the report `r.html` could not be written whole: no space left on device", "runbook report 20"] {
+        assert!(told.text.contains(words), "{words:?} is not in:\n{}", told.text);
+    }
+    assert!(std::fs::read_to_string(story.path("r.md")).expect("a report").contains("**GO**"));
+    // Of a dry run the report is what was asked for.
+    let told = story.run(&["dry-run", "plan.runbook", "--report", "r.html"]);
+    assert_eq!(told.status, 4, "{}", told.text);
+    assert!(told.text.contains("could not be written whole"), "{}", told.text);
+}

@@ -204,3 +204,35 @@ fn who_is_asked_is_not_drawn_over() {
     let last = screens(&shown).pop().expect("a screen");
     assert!(last.contains("☐ It is said") && last.contains(" GO ") && !last.contains("of 1 steps"), "{last}");
 }
+
+#[test]
+fn what_is_printed_at_the_end_is_not_drawn_over() {
+    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"sleep 0.4\"\n}\n");
+    let shown = on_a_terminal(&story, "exec --format markdown plan.runbook", "", "");
+    let last = screens(&shown).pop().expect("a screen");
+    assert!(last.contains("- owner") || last.contains("- with: `runbook"), "{last}");
+    assert!(shown.contains("\u{1b}[?2026h") && !last.contains("of 1 steps"), "{last}");
+}
+
+#[test]
+fn a_run_that_is_gone_on_with_is_drawn_from_where_it_was() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a {\n  run \"true\"\n}\nstep b \"The second\" idempotent {\n  run \"test -e cut || { touch cut; kill -9 $PPID; sleep 9; }; sleep 0.4\"\n}\n",
+    );
+    story.exec();
+    let shown = on_a_terminal(&story, "resume last", "", "");
+    let drawn = screens(&shown);
+    let drawn = drawn.iter().find(|screen| screen.contains("1 of 2 steps")).expect("a screen of it");
+    assert!(drawn.contains("b  The second") && drawn.contains("$ test -e cut"), "{drawn}");
+}
+
+#[test]
+fn what_a_command_prints_steers_nothing() {
+    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"cat hostile; sleep 0.4; exit 1\"\n}\n");
+    story.write("hostile", "\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}txt.exe over\u{9b}31m\n");
+    let shown = on_a_terminal(&story, "exec plan.runbook", "", "");
+    assert!(shown.contains("␛[2J␛]0;title␇"), "{shown}");
+    for harm in ["\u{1b}[2J", "\u{1b}]0", "\u{202e}", "\u{9b}", "\u{7}"] {
+        assert!(!shown.contains(harm), "{shown:?}");
+    }
+}

@@ -16,7 +16,8 @@ use crate::engine::{Cancel, Options};
 use crate::report::diagnostic as shown;
 use crate::report::texts::Texts;
 
-use super::{Format, Global, forms, run};
+use super::forms::Views;
+use super::{Format, Global, run};
 
 const RUNBOOK: &str = include_str!("../../runbooks/quickstart.runbook");
 
@@ -66,7 +67,8 @@ impl Demo {
                 return Ok(ExitCode::SUCCESS);
             }
             let program = program(&file, &base, global)?;
-            let told = |global, dry| forms::shown(Format::Text, global, dry, &Cancel::new(), &Texts::default());
+            let told =
+                |global, dry| Views::new(Format::Text, global, dry, &Cancel::new(), &Texts::default()).into_sinks();
             let options = Options::default();
             let plan = async || {
                 run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true)).await;

@@ -1,12 +1,15 @@
 //! The forms in which a run is shown: which one `--format` or a file's ending means, and who makes it.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
+use crate::check::plain;
 use crate::check::program::Program;
 use crate::engine::event::Sink;
-use crate::engine::{Cancel, own_sources};
+use crate::engine::{Cancel, Past, own_sources};
 use crate::report::html::Html;
 use crate::report::json::{Json, JsonArray};
 use crate::report::junit::Junit;
@@ -16,6 +19,7 @@ use crate::report::tap::Tap;
 use crate::report::text::{Settings, Text};
 use crate::report::texts::Texts;
 
+use super::recorded::ends;
 use super::run::refused;
 use super::{Format, Global, NOT_RUN, Reports, output};
 
@@ -86,17 +90,59 @@ pub(super) fn texts(program: &Program) -> Texts {
     own_sources(program).map(|(source, _)| source.text.clone()).collect()
 }
 
-/// Who shows a run. A reader who goes away ends it, as an interrupt would.
-pub(super) fn shown(format: Format, global: Global, dry: bool, cancel: &Cancel, texts: &Texts) -> Vec<Box<dyn Sink>> {
-    let out = output::Watched::new(std::io::stdout(), cancel.clone());
-    let text = global.text(dry);
-    match format {
-        Format::Text if dry => vec![Box::new(Text::new(std::io::sink(), out, text))],
-        Format::Text => vec![progress(out, global, cancel)],
-        Format::Json => vec![Form::Json.sink(out, texts)],
-        Format::Markdown if dry => vec![Form::Markdown.sink(out, texts)],
-        // These are told at the end; until then there is something to look at.
-        _ => vec![Form::of(format, text).sink(out, texts), progress(std::io::sink(), global, cancel)],
+/// Who shows a run.
+pub(super) struct Views {
+    /// These show what happens as it happens.
+    live: Vec<Box<dyn Sink>>,
+    /// These show the whole of it: what is printed at the end, and files.
+    whole: Vec<Box<dyn Sink>>,
+}
+
+impl Views {
+    /// A reader who goes away ends the run, as an interrupt would.
+    pub fn new(format: Format, global: Global, dry: bool, cancel: &Cancel, texts: &Texts) -> Self {
+        let out = output::Watched::new(std::io::stdout(), cancel.clone());
+        let text = global.text(dry);
+        let (mut live, mut whole): (Vec<Box<dyn Sink>>, Vec<Box<dyn Sink>>) = (Vec::new(), Vec::new());
+        match format {
+            Format::Text if dry => live.push(Box::new(Text::new(std::io::sink(), out, text))),
+            Format::Text => live.push(progress(out, global, cancel)),
+            Format::Json => live.push(Form::Json.sink(out, texts)),
+            _ => {
+                whole.push(Form::of(format, text).sink(out, texts));
+                // Until that is told there is something to look at; a comment on a pull request needs nothing beside it.
+                if !(dry && format == Format::Markdown) {
+                    live.push(progress(std::io::sink(), global, cancel));
+                }
+            }
+        }
+        Self { live, whole }
+    }
+
+    /// With files beside them. Each is there before anything is done, so that what can't be written is known then.
+    pub fn with(mut self, reports: &Reports, texts: &Texts) -> Result<(Self, Written), ExitCode> {
+        let mut written = Written::default();
+        for path in &reports.report {
+            let form = Form::of_file(path).map_err(|why| refused(NOT_RUN, why))?;
+            let file = ReportFile::create(path).map_err(|why| refused(NOT_RUN, why))?;
+            written.0.push((path.clone(), file.wrong.clone()));
+            self.whole.push(form.sink(file, texts));
+        }
+        Ok((self, written))
+    }
+
+    /// Tells them what happened before the run was gone on with.
+    pub fn behind(mut self, past: &Past) -> Self {
+        for event in past.events.iter().filter(|event| !ends(event)) {
+            self.live.iter_mut().for_each(|sink| sink.recall(event));
+            self.whole.iter_mut().for_each(|sink| sink.take(event));
+        }
+        self
+    }
+
+    /// What is drawn is cleared away before the whole is printed where it stood.
+    pub fn into_sinks(self) -> Vec<Box<dyn Sink>> {
+        self.live.into_iter().chain(self.whole).collect()
     }
 }
 
@@ -110,17 +156,65 @@ fn progress(result: impl Write + Send + 'static, global: Global, cancel: &Cancel
     }
 }
 
-impl Reports {
-    /// The forms of the files. Each file is there before anything is done, so that what can't be written is known then.
-    pub fn sinks(&self, texts: &Texts) -> Result<Vec<Box<dyn Sink>>, ExitCode> {
-        self.report.iter().map(|path| Self::sink(path, texts).map_err(|why| refused(NOT_RUN, why))).collect()
+/// A file that a report is written to. A run does not end because one can't be: what went wrong is kept, and told afterwards.
+struct ReportFile {
+    out: BufWriter<File>,
+    wrong: Arc<OnceLock<String>>,
+}
+
+impl ReportFile {
+    fn create(path: &Path) -> Result<Self, String> {
+        let file = File::create(path)
+            .map_err(|error| format!("the report `{}` can't be written: {}", path.display(), plain(&error)))?;
+        Ok(Self { out: BufWriter::new(file), wrong: Arc::default() })
     }
 
-    fn sink(path: &Path, texts: &Texts) -> Result<Box<dyn Sink>, String> {
-        let form = Form::of_file(path)?;
-        let file = std::fs::File::create(path).map_err(|error| {
-            format!("the report `{}` can't be written: {}", path.display(), crate::check::plain(&error))
-        })?;
-        Ok(form.sink(BufWriter::new(file), texts))
+    fn noted<T>(&self, result: std::io::Result<T>, instead: T) -> std::io::Result<T> {
+        Ok(result.unwrap_or_else(|error| {
+            let _ = self.wrong.set(plain(&error));
+            instead
+        }))
+    }
+}
+
+impl Write for ReportFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.noted(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.out.flush();
+        self.noted(flushed, ())
+    }
+}
+
+impl Drop for ReportFile {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+/// The files of a run, and what went wrong with each.
+#[derive(Default)]
+pub(super) struct Written(Vec<(PathBuf, Arc<OnceLock<String>>)>);
+
+impl Written {
+    /// When the run is over: whether all were written whole; those that were not are told.
+    pub fn whole(&self, run: Option<&str>) -> bool {
+        let mut whole = true;
+        for (path, wrong) in &self.0 {
+            let Some(why) = wrong.get() else { continue };
+            whole = false;
+            let again = match run {
+                Some(run) => {
+                    format!("; what happened is in the record: `runbook report {run} --format …` makes it again")
+                }
+                None => String::new(),
+            };
+            let why = format!("the report `{}` could not be written whole: {why}{again}", path.display());
+            let _ = writeln!(std::io::stderr(), "runbook: {}", output::REDACTOR.text(&why));
+        }
+        whole
     }
 }

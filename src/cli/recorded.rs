@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::check::program::{Program, Settings};
 use crate::check::{Input, Kept};
-use crate::engine::event::{Body, Published, Sink};
+use crate::engine::event::{Body, Published};
 use crate::engine::{Past, own_sources};
 use crate::record::{Begun, Folder, Record, Store};
 use crate::report::texts::Texts;
@@ -109,21 +109,6 @@ pub(super) fn settings(past: &Past) -> Settings {
         Some((name.clone(), value, origin.clone()))
     });
     Settings { recorded: recorded.collect(), values_required: true, ..Settings::default() }
-}
-
-/// Forms that tell all of a run at its end are told what happened before: the printed one, if it is one, and files.
-pub(super) fn behind(
-    mut sinks: Vec<Box<dyn Sink>>,
-    format: Format,
-    mut files: Vec<Box<dyn Sink>>,
-    past: &Past,
-) -> Vec<Box<dyn Sink>> {
-    let printed = matches!(format, Format::Markdown | Format::Html | Format::Junit | Format::Tap);
-    for sink in sinks.iter_mut().take(usize::from(printed)).chain(&mut files) {
-        past.events.iter().filter(|event| !ends(event)).for_each(|event| sink.take(event));
-    }
-    sinks.extend(files);
-    sinks
 }
 
 pub(super) fn ends(event: &Published) -> bool {

@@ -18,8 +18,8 @@ use crate::report::text::wall;
 
 use crate::world::people::Answers;
 
-use super::forms::shown;
-use super::recorded::{Found, behind, found, settings};
+use super::forms::Views;
+use super::recorded::{Found, found, settings};
 use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime};
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
@@ -80,10 +80,11 @@ impl Resume {
         let footing = self.footing(&runtime, &program, &past)?;
         // Of what was read before it was changed, too.
         let texts = found.texts(&past, &program)?;
-        let reports = self.reports.sinks(&texts)?;
-        let begun = found.take_up()?;
         let cancel = Cancel::new();
-        let identity = Identity { run: Some(run), by: user(), host: host() };
+        let views = Views::new(self.format, global, false, &cancel, &texts);
+        let (views, written) = views.with(&self.reports, &texts)?;
+        let begun = found.take_up()?;
+        let identity = Identity { run: Some(run.clone()), by: user(), host: host() };
         let resumed = footing.told(&past, &identity, begun.torn, changed);
         let setup = Setup {
             program,
@@ -91,15 +92,13 @@ impl Resume {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: self.acting.no_rollback },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets {
-                ledger: Some(begun.ledger),
-                sinks: behind(shown(self.format, global, false, &cancel, &texts), self.format, reports, &past),
-            },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
             cancel: cancel.clone(),
         };
         let ended = runtime.block_on(listening(cancel, go_on(setup, &past, footing, resumed)));
         runtime.shutdown_background();
         drop(begun.held);
+        written.whole(Some(&run));
         Ok(exit_code(&ended))
     }
 

@@ -12,8 +12,8 @@ use crate::report::safe::safe;
 
 use crate::world::people::Answers;
 
-use super::forms::shown;
-use super::recorded::{behind, found};
+use super::forms::Views;
+use super::recorded::found;
 use super::run::{exit_code, listening, lock, real, refused, runtime};
 use super::{Format, Global, NOT_RUN, Reports, output};
 
@@ -57,13 +57,14 @@ impl Rollback {
         let runtime = runtime()?;
         let _lock = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts(&past, &program)?;
-        let reports = self.reports.sinks(&texts)?;
+        let cancel = Cancel::new();
+        let views = Views::new(self.format, global, false, &cancel, &texts);
+        let (views, written) = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Rolling back run {run}: {}", safe(&program.title));
         }
-        let cancel = Cancel::new();
-        let identity = Identity { run: Some(run), by: user(), host: host() };
+        let identity = Identity { run: Some(run.clone()), by: user(), host: host() };
         let reason = format!("{} on {} asked for it", identity.by, identity.host);
         let setup = Setup {
             program,
@@ -71,15 +72,13 @@ impl Rollback {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: false },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets {
-                ledger: Some(begun.ledger),
-                sinks: behind(shown(self.format, global, false, &cancel, &texts), self.format, reports, &past),
-            },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
             cancel: cancel.clone(),
         };
         let ended = runtime.block_on(listening(cancel, roll_back(setup, &past, reason)));
         runtime.shutdown_background();
         drop(begun.held);
+        written.whole(Some(&run));
         // What was asked for is the undoing: that it was done, and proven, is its success.
         Ok(match (&ended.cause, ended.undone) {
             (None, true) => ExitCode::SUCCESS,

@@ -22,7 +22,7 @@ use crate::syntax::literal;
 use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
-use super::forms::{shown, texts};
+use super::forms::{Views, texts};
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
 #[derive(Args)]
@@ -125,24 +125,24 @@ impl Exec {
         let runtime = runtime()?;
         let _lock = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
-        let reports = self.choice.reports.sinks(&texts)?;
-        let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
         let cancel = Cancel::new();
-        let mut sinks = shown(self.choice.format, global, false, &cancel, &texts);
-        sinks.extend(reports);
+        let views = Views::new(self.choice.format, global, false, &cancel, &texts);
+        let (views, written) = views.with(&self.choice.reports, &texts)?;
+        let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
         let setup = Setup {
             program,
             world: real(answers),
             options,
-            identity: Identity { run: Some(begun.run), by: user(), host: host() },
+            identity: Identity { run: Some(begun.run.clone()), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.into_sinks() },
             cancel: cancel.clone(),
         };
         let ended = runtime.block_on(listening(cancel, exec(setup)));
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
         drop(begun.held);
+        written.whole(Some(&begun.run));
         Ok(exit_code(&ended))
     }
 }
@@ -285,13 +285,17 @@ impl DryRun {
         };
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
         let texts = texts(&program);
-        let mut sinks = shown(self.choice.format, global, true, &Cancel::new(), &texts);
-        match self.choice.reports.sinks(&texts) {
-            Ok(reports) => sinks.extend(reports),
+        let views = Views::new(self.choice.format, global, true, &Cancel::new(), &texts);
+        let (views, written) = match views.with(&self.choice.reports, &texts) {
+            Ok(views) => views,
             Err(code) => return code,
-        }
-        let tally = runtime.block_on(plan(program, &options, trust, sinks));
+        };
+        let tally = runtime.block_on(plan(program, &options, trust, views.into_sinks()));
         runtime.shutdown_background();
+        // Here the report is what was asked for.
+        if !written.whole(None) {
+            return ExitCode::from(NOT_TOLD);
+        }
         if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }
     }
 }

@@ -617,6 +617,9 @@ pub trait Ledger: Send {
 /// shows or keeps can hold a secret.
 pub trait Sink: Send {
     fn take(&mut self, event: &Published);
+
+    /// What happened before a run was gone on with, for one that shows what goes on now.
+    fn recall(&mut self, _event: &Published) {}
 }
 
 /// An event out of which every known secret has been taken.

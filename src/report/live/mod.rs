@@ -35,15 +35,13 @@ pub struct Live<P: Write + Send + 'static, R> {
     shared: Arc<Mutex<Shared<P>>>,
     ticker: Option<JoinHandle<()>>,
     text: Text<Above<P>, R>,
-    result: RunName,
+    /// The run's name in the record.
+    run: Option<String>,
     settings: Settings,
     paint: Paint,
     step: Option<Step>,
     last: Printed,
 }
-
-#[derive(Default)]
-struct RunName(Option<String>);
 
 /// What stands above: whether a blank line belongs between.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,7 +150,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
             text: Text::new(Above(shared.clone()), result, settings),
             shared,
             ticker,
-            result: RunName::default(),
+            run: None,
             settings,
             paint,
             step: None,
@@ -242,7 +240,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
     fn take_short(&mut self, event: &Published) {
         match &event.get().body {
             Body::RunStarted { run, .. } => {
-                self.result.0.clone_from(run);
+                self.run.clone_from(run);
                 self.text.take(event);
             }
             Body::StepStarted { attempt: 1, .. } | Body::VerdictStarted => self.begin(event),
@@ -307,7 +305,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
                 }
                 self.end();
                 self.text.take(event);
-                if let Some(run) = &self.result.0 {
+                if let Some(run) = &self.run {
                     let told = self.paint.dim(&format!("  all of it: runbook report {run}"));
                     self.stays(&told);
                 }
@@ -331,6 +329,17 @@ impl<P: Write + Send + 'static, R: Write + Send> Sink for Live<P, R> {
             return self.text.take(event);
         }
         self.take_short(event);
+    }
+
+    /// The step that the run was in goes on.
+    fn recall(&mut self, event: &Published) {
+        lock(&self.shared).panel.take(event.get());
+        match &event.get().body {
+            Body::RunStarted { run, .. } => self.run.clone_from(run),
+            Body::StepStarted { .. } => self.begin(event),
+            Body::StepEnded { .. } => self.step = None,
+            _ => {}
+        }
     }
 }
 

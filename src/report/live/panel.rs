@@ -122,6 +122,12 @@ impl Panel {
                 }
             }
             Body::GroupEnded { .. } => self.expects.clear(),
+            // What was under way when the run was cut off is so no longer.
+            Body::Resumed(_) => {
+                self.action = None;
+                self.tail.clear();
+                self.expects.clear();
+            }
             _ => {}
         }
     }
