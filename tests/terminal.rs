@@ -143,7 +143,7 @@ fn what_goes_on_is_drawn_and_what_stays_is_short() {
     // Expects turn from waiting to held, each by itself.
     let waiting = ["◌ file(\"up\") is present", "asked", "times", "s left"];
     let waiting = screens.iter().find(|screen| line(screen, &waiting)).expect("a screen of it");
-    assert!(line(waiting, &["found absent"]) && line(waiting, &["✓ 2 == 2"]), "{waiting}");
+    assert!(line(waiting, &["found absent"]) && line(waiting, &["✓ 2 == 2", "asked once · "]), "{waiting}");
     // What stays: a line for a step that passed, what did not go smoothly for one that did not, and the verdict.
     let last = screens.last().expect("a screen");
     let order = [

@@ -103,20 +103,20 @@ impl Views {
     pub fn new(format: Format, global: Global, dry: bool, cancel: &Cancel, texts: &Texts) -> Self {
         let out = output::Watched::new(std::io::stdout(), cancel.clone());
         let text = global.text(dry);
-        let (mut live, mut whole): (Vec<Box<dyn Sink>>, Vec<Box<dyn Sink>>) = (Vec::new(), Vec::new());
+        let mut views = Self { live: Vec::new(), whole: Vec::new() };
         match format {
-            Format::Text if dry => live.push(Box::new(Text::new(std::io::sink(), out, text))),
-            Format::Text => live.push(progress(out, global, cancel)),
-            Format::Json => live.push(Form::Json.sink(out, texts)),
+            Format::Text if dry => views.live.push(Box::new(Text::new(std::io::sink(), out, text))),
+            Format::Text => views.live.push(progress(out, global, cancel)),
+            Format::Json => views.live.push(Form::Json.sink(out, texts)),
             _ => {
-                whole.push(Form::of(format, text).sink(out, texts));
+                views.whole.push(Form::of(format, text).sink(out, texts));
                 // Until that is told there is something to look at; a comment on a pull request needs nothing beside it.
                 if !(dry && format == Format::Markdown) {
-                    live.push(progress(std::io::sink(), global, cancel));
+                    views.live.push(progress(std::io::sink(), global, cancel));
                 }
             }
         }
-        Self { live, whole }
+        views
     }
 
     /// With files beside them. Each is there before anything is done, so that what can't be written is known then.

@@ -200,6 +200,8 @@ pub enum Body {
     /// It is decided, and told when those written before it are.
     ExpectDecided {
         state: State,
+        attempts: u32,
+        elapsed: Seconds,
     },
     ExpectEnded(Box<ExpectResult>),
     /// All expects of a group are decided.

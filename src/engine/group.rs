@@ -343,7 +343,10 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
         if again.contains(&told) {
             for at in std::mem::take(&mut unsaid) {
                 if let Some(asked) = done.get(&at).filter(|_| at > told) {
-                    core.emitter.emit(place(core, &asked.leaf, ""), Body::ExpectDecided { state: asked.state() });
+                    let Asked { attempts, elapsed, .. } = asked;
+                    let (attempts, elapsed) = (*attempts, Seconds::from(*elapsed));
+                    let body = Body::ExpectDecided { state: asked.state(), attempts, elapsed };
+                    core.emitter.emit(place(core, &asked.leaf, ""), body);
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::engine::event::{Body, Event, State, expect_of};
+use crate::engine::event::{Body, Event, Seconds, State, expect_of};
 use crate::engine::world::Stream;
 
 use super::super::safe::safe;
@@ -38,8 +38,8 @@ struct Asked {
     until: Option<Instant>,
     attempts: u32,
     found: String,
-    /// What it came to.
-    state: Option<State>,
+    /// What it came to, and how long that took.
+    state: Option<(State, Seconds)>,
 }
 
 impl Panel {
@@ -103,9 +103,10 @@ impl Panel {
                     asked.until = Some(now + remaining.duration());
                 }
             }
-            Body::ExpectDecided { state } => {
+            Body::ExpectDecided { state, attempts, elapsed } => {
                 if let Some(asked) = self.asked(id) {
-                    asked.state = Some(*state);
+                    asked.attempts = *attempts;
+                    asked.state = Some((*state, *elapsed));
                 }
             }
             Body::ExpectEnded(result) => {
@@ -116,8 +117,8 @@ impl Panel {
                 if let Some(asked) = self.asked(id) {
                     asked.attempts = result.attempts;
                     // One of its rows that does not hold tells for all.
-                    if asked.state.is_none_or(|state| state == State::Holds) {
-                        asked.state = Some(result.state);
+                    if asked.state.is_none_or(|(state, _)| state == State::Holds) {
+                        asked.state = Some((result.state, result.elapsed));
                     }
                 }
             }
@@ -209,20 +210,20 @@ impl Asked {
     fn line(&self, now: Instant) -> Line {
         let (tone, mark) = match self.state {
             None => (Tone::Dim, "◌"),
-            Some(State::Holds) => (Tone::Good, "✓"),
-            Some(State::Differs) => (Tone::Bad, "✗"),
-            Some(State::Unknown) => (Tone::Doubtful, "?"),
+            Some((State::Holds, _)) => (Tone::Good, "✓"),
+            Some((State::Differs, _)) => (Tone::Bad, "✗"),
+            Some((State::Unknown, _)) => (Tone::Doubtful, "?"),
         };
         let line = Line::default().with(tone, format!("  {mark} ")).with(Tone::Plain, self.words.as_str());
-        if self.state.is_some() {
-            return line;
-        }
-        let found = if self.found.is_empty() { String::new() } else { format!("  found {}", self.found) };
         let times = match self.attempts {
             0 => String::new(),
             1 => "asked once · ".to_owned(),
             many => format!("asked {many} times · "),
         };
+        if let Some((_, took)) = self.state {
+            return line.right(format!("{times}{}", time(took)));
+        }
+        let found = if self.found.is_empty() { String::new() } else { format!("  found {}", self.found) };
         let left = self.until.map(|until| format!("{} left", rough(until.saturating_duration_since(now))));
         line.with(Tone::Dim, found).right(left.map(|left| format!("{times}{left}")).unwrap_or_default())
     }
