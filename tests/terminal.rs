@@ -90,7 +90,9 @@ fn a_person_confirms_and_types_what_is_asked_for() {
     assert!(shown.contains("was refused by") && shown.contains("NO-GO"), "{shown}");
 }
 
-const COURSE: &str = r##"runbook "Course" { }
+const COURSE: &str = r##"runbook "Course" {
+  timeout = 5m
+}
 step quick {
   run "echo hidden"
   expect 1 == 1
@@ -139,7 +141,7 @@ fn what_goes_on_is_drawn_and_what_stays_is_short() {
     assert!(line(pulling, &["pull  The images are here"]) && line(pulling, &["$ for i in", "s of 1m"]), "{pulling}");
     let shown_layers = layers(pulling);
     assert_eq!(shown_layers, (shown_layers[0]..shown_layers[0] + 5).collect::<Vec<u32>>(), "{pulling}");
-    assert!(line(pulling, &["1 of 4 steps · 1 held"]), "{pulling}");
+    assert!(line(pulling, &["1 of 4 steps · 1 held", "s of 5m"]), "{pulling}");
     // Expects turn from waiting to held, each by itself.
     let waiting = ["◌ file(\"up\") is present", "asked", "times", "s left"];
     let waiting = screens.iter().find(|screen| line(screen, &waiting)).expect("a screen of it");

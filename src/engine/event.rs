@@ -86,6 +86,9 @@ pub enum Body {
         sources: Vec<SourceFile>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// How long the run may take: the header's `timeout`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<Seconds>,
         root: String,
         params: Vec<Param>,
         steps: Vec<StepTitle>,

@@ -13,7 +13,7 @@ use super::ask::Round;
 use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
-use super::event::{Body, FORMAT, Mode, Param, SourceFile, StepTitle};
+use super::event::{Body, FORMAT, Mode, Param, Seconds, SourceFile, StepTitle};
 use super::group::{self, Expansion};
 use super::options::{Chosen, Identity, Options};
 use super::past::Past;
@@ -57,6 +57,7 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, ide
             hash: program.hash.to_string(),
             sources,
             owner: program.owner.as_deref().map(str::to_owned),
+            limit: program.timeout.map(Seconds::from),
             root: program.root.display().to_string(),
             params,
             steps,

@@ -22,6 +22,7 @@ const TURNS: [&str; 8] = ["⣷", "⣯", "⣟", "⡿", "⢿", "⣻", "⣽", "⣾"
 
 pub(super) struct Panel {
     began: Instant,
+    limit: Option<Seconds>,
     steps: usize,
     done: usize,
     held: u32,
@@ -46,6 +47,7 @@ impl Panel {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
+            limit: None,
             steps: 0,
             done: 0,
             held: 0,
@@ -61,7 +63,10 @@ impl Panel {
         let now = Instant::now();
         let id = event.place.expect.as_deref().unwrap_or_default();
         match &event.body {
-            Body::RunStarted { steps, .. } => self.steps = steps.len(),
+            Body::RunStarted { steps, limit, .. } => {
+                self.steps = steps.len();
+                self.limit = *limit;
+            }
             Body::StepStarted { title, .. } => {
                 let name = event.place.step.clone().unwrap_or_default();
                 let title = if *title == name { String::new() } else { safe(title) };
@@ -201,7 +206,8 @@ impl Panel {
         if self.bad > 0 {
             words.push(format!("{} did not", self.bad));
         }
-        words.push(since(self.began, now));
+        let limit = self.limit.map(|limit| format!(" of {}", time(limit))).unwrap_or_default();
+        words.push(format!("{}{limit}", since(self.began, now)));
         Line::default().with(Tone::Dim, format!("  {}", words.join(" · ")))
     }
 }
