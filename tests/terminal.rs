@@ -196,7 +196,7 @@ fn nothing_is_drawn_where_nobody_looks_on() {
 #[test]
 fn who_is_asked_is_not_drawn_over() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"sleep 0.3\"\n  confirm \"It is said\" by \"tests\"\n  run \"sleep 0.3\"\n}\n",
+        "runbook \"T\" { }\nstep a {\n  run \"sleep 0.3\"\n  checklist \"Doors\" {\n    confirm \"It is said\" by \"tests\"\n    expect 1 == 1\n  }\n  run \"sleep 0.3\"\n}\n",
     );
     let shown = conversation(&story, "exec plan.runbook", &[("yes or no:", "yes"), ("your name [", "")]);
     let (before, rest) = shown.split_once("as tests, yes or no: ").expect("a question");
@@ -204,6 +204,8 @@ fn who_is_asked_is_not_drawn_over() {
     let drawn = "\u{1b}[?2026h";
     assert!(before.contains(drawn) && after.contains(drawn) && !asked.contains(drawn), "{shown}");
     let last = screens(&shown).pop().expect("a screen");
+    // Who is asked sees what is ticked already.
+    assert!(before.contains("checklist: Doors") && before.contains("✓ 1 == 1"), "{before}");
     assert!(last.contains("☐ It is said") && last.contains(" GO ") && !last.contains("of 1 steps"), "{last}");
 }
 

@@ -116,7 +116,7 @@ pub(super) fn row(place: &Place, result: &ExpectResult, attempts: &mut Attempts,
     if let (Some(reason), true) = (&result.reason, result.state != State::Unknown) {
         fact(&mut details, "because", reason);
     }
-    for (what, said) in [("means", &result.message), ("accepted", &result.risk), ("as of now", &result.as_of_now)] {
+    for (what, said) in [("means", &result.message), ("accepted", &result.risk)] {
         if let Some(said) = said.as_ref().filter(|_| what != "accepted" || result.waived) {
             fact(&mut details, what, said);
         }
@@ -137,8 +137,13 @@ pub(super) fn row(place: &Place, result: &ExpectResult, attempts: &mut Attempts,
     details.push_str(&own_lines(file, line, lines));
     fact(&mut details, "id", id);
     let open = if matches!(class, "bad" | "unknown") { " open=\"\"" } else { "" };
+    // Nobody should have to open a row to learn that it may be otherwise by then.
+    let as_of_now = match &result.as_of_now {
+        Some(why) => format!(" <span class=\"now\">as of now; {}</span>", text(why)),
+        None => String::new(),
+    };
     format!(
-        "<details class=\"row {class}\"{open}><summary>{}{name}<code>{}</code></summary><dl>{details}</dl></details>\n",
+        "<details class=\"row {class}\"{open}><summary>{}{name}<code>{}</code>{as_of_now}</summary><dl>{details}</dl></details>\n",
         mark(class),
         text(called.words)
     )

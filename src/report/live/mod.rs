@@ -285,6 +285,11 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
                 if let Some(step) = &mut self.step {
                     step.held += 1;
                 }
+                // Who is asked next sees what is ticked.
+                if event.get().place.checklist.is_some() {
+                    self.tell(DONE);
+                    self.text.take(event);
+                }
             }
             // These tell nothing that stays.
             Body::ExpectStarted { .. }
