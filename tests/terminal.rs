@@ -16,12 +16,20 @@ fn on_a_terminal(story: &Story, command: &str, when: &str, typed: &str) -> Strin
 
 /// The same with several lines, each when something is shown.
 fn conversation(story: &Story, command: &str, lines: &[(&str, &str)]) -> String {
+    conversation_with(story, command, lines, ("NO_COLOR", "1"))
+}
+
+fn conversation_with(story: &Story, command: &str, lines: &[(&str, &str)], env: (&str, &str)) -> String {
     let shown = story.path("shown");
     let mut script = Command::new("script");
-    script.args(["-qefc", &format!("{BINARY} {command}")]).arg(&shown).current_dir(story.folder.path());
     script
+        .env_remove("CI")
+        .args(["-qefc", &format!("{BINARY} {command}")])
+        .arg(&shown)
+        .current_dir(story.folder.path())
         .env("NO_COLOR", "1")
         .env("TERM", "xterm-256color")
+        .env(env.0, env.1)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -186,6 +194,9 @@ fn nothing_is_drawn_where_nobody_looks_on() {
     let lines: Vec<&str> =
         quiet.lines().filter(|line| !line.starts_with("Script ") && !line.trim().is_empty()).collect();
     assert!(lines.len() == 1 && lines[0].starts_with(" GO "), "{quiet}");
+    // A CI system may have a terminal; it keeps every byte.
+    let ci = conversation_with(&story, "exec plan.runbook", &[("", "")], ("CI", "true"));
+    assert!(ci.contains("│ hidden") && !ci.contains('\u{1b}'), "{ci}");
     let verbose = on_a_terminal(&story, "exec -v plan.runbook", "", "");
     assert!(
         verbose.contains("│ hidden") && verbose.contains("✓ 1 == 1") && verbose.contains("\u{1b}[?2026h"),

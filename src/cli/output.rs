@@ -32,9 +32,13 @@ impl Global {
         Settings { colour: self.colour(terminal), quiet: self.quiet, verbose: self.verbose }
     }
 
-    /// What goes on is drawn, rather than told line by line: there is a terminal that can, and someone who wants to look on.
+    /// What goes on is drawn, rather than told line by line: there is a terminal that can, and someone who wants to look on. Some CI
+    /// systems have a terminal, and keep every byte that it was sent; all of them say `CI`.
     pub fn live(self) -> bool {
-        !self.quiet && std::io::stderr().is_terminal() && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+        let said = |name: &str| std::env::var(name).unwrap_or_default();
+        let draws = !["", "dumb"].contains(&&*said("TERM"));
+        let nobody = !["", "0", "false"].contains(&&*said("CI"));
+        !self.quiet && draws && !nobody && std::io::stderr().is_terminal()
     }
 }
 

@@ -163,6 +163,9 @@ impl Panel {
         // The line at the end needs one, too.
         self.expects(&mut lines, room.saturating_sub(2), now);
         lines.push(self.sum(now));
+        // Of a terminal with hardly any rows, the beginning and the sum.
+        let over = lines.len().saturating_sub(room);
+        lines.drain(lines.len() - 1 - over..lines.len() - 1);
         lines
     }
 

@@ -99,7 +99,7 @@ impl<W: Write> Screen<W> {
     /// How many rows may be drawn: what was said before stays in sight.
     pub fn room(&self) -> usize {
         let (_, rows) = (self.size)();
-        (rows / 2).clamp(3, 20)
+        (rows / 2).clamp(1, 20)
     }
 
     /// Writes what stays, and draws the rest anew below it. One write, so that nothing is seen half done.
