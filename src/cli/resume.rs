@@ -14,7 +14,7 @@ use crate::engine::resume::{Decisions, Footing, Refused, preflight};
 use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on};
 use crate::record::{host, user};
 use crate::report::safe::safe;
-use crate::report::text::wall;
+use crate::report::times::wall;
 
 use crate::world::people::Answers;
 

@@ -17,7 +17,7 @@ use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, S
 use crate::record::lock::{Holder, NotHeld};
 use crate::record::{Folder, Held, Lock, Store, host, user};
 use crate::report::diagnostic as told;
-use crate::report::text::{time, wall};
+use crate::report::times::{time, wall};
 use crate::syntax::literal;
 use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};

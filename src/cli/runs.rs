@@ -10,7 +10,7 @@ use crate::engine::event::Verdict;
 use crate::record::{Folder, RunState, Store, Summary};
 use crate::report::safe::{safe, safe_json};
 use crate::report::style::Paint;
-use crate::report::text::{time, wall};
+use crate::report::times::{time, wall};
 
 use super::run::refused;
 use super::{Global, ListFormat, NOT_RUN, NOT_TOLD, output};

@@ -14,3 +14,4 @@ pub mod style;
 pub mod tap;
 pub mod text;
 pub mod texts;
+pub mod times;

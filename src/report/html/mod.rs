@@ -15,8 +15,8 @@ use crate::engine::event::{Body, Event, ExpectResult, Mode, Part, Place, Publish
 use crate::engine::world::Stream;
 
 use super::safe::markup as text;
-use super::text::{time, wall};
 use super::texts::{Lines, Texts};
+use super::times::{time, wall};
 use page::{Axis, Stop, anchor, fact, facts, mark, page, summary, verdict};
 use row::{Attempts, row};
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::engine::event::{Accepted, Body, Event, ExpectCounts, StateCounts, StepCounts, Undone, Verdict};
 
 use super::super::safe::markup as text;
-use super::super::text::{time, wall};
+use super::super::times::{time, wall};
 
 const STYLE: &str = include_str!("style.css");
 

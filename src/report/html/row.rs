@@ -9,8 +9,8 @@ use crate::engine::event::{DiffSign, ExpectResult, Place, Seconds, State, expect
 
 use super::super::called::Called;
 use super::super::safe::markup as text;
-use super::super::text::time;
 use super::super::texts::Lines;
+use super::super::times::time;
 use super::page::{fact, mark};
 
 /// So many findings of an expect are told one by one.

@@ -17,7 +17,8 @@ use crate::terminal::{self, Drawn};
 
 use super::safe::safe;
 use super::style::Paint;
-use super::text::{Settings, Text, time};
+use super::text::{Settings, Text};
+use super::times::time;
 use panel::Panel;
 use screen::Screen;
 pub use screen::Size;

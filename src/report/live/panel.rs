@@ -11,7 +11,7 @@ use crate::engine::event::{Body, Event, Seconds, State, expect_of};
 use crate::engine::world::Stream;
 
 use super::super::safe::safe;
-use super::super::text::time;
+use super::super::times::time;
 use super::screen::{Line, Tone};
 
 /// So many of the last lines of a command are in sight.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::engine::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
 
-use super::super::text::time;
+use super::super::times::time;
 use super::words::{cell_code, code, escaped};
 
 /// What a step came to.

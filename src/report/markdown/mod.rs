@@ -11,7 +11,7 @@ use crate::engine::event::{Body, Event, ExpectResult, Mode, Place, Published, Se
 
 use super::fold::{Fold, Kept};
 use super::safe::{markup, safe};
-use super::text::time;
+use super::times::time;
 use head::{Asked, Sum};
 use words::{HEAD, SHORT, called, cell_code, code, difference, escaped, evidence, fenced, line, row};
 

@@ -4,7 +4,7 @@ use crate::engine::event::{DiffSign, ExpectResult, Place, State};
 
 use super::super::called::Called;
 use super::super::safe::safe;
-use super::super::text::time;
+use super::super::times::time;
 
 pub(super) const HEAD: &str = "|  | what | expected | found | time |\n| --- | --- | --- | --- | --- |\n";
 

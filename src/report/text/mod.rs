@@ -1,19 +1,18 @@
 //! A run as a person reads it: plain lines, in colour where that is wanted. What a server or command says is made harmless
 //! first.
 
-use std::io::Write;
-use std::time::Duration;
+mod end;
+mod row;
 
-use crate::engine::event::{
-    Accepted, Body, Changes, DiffSign, Event, ExpectResult, Mode, Part, Place, Published, Resumed, Seconds, Sink,
-    State, StepOutcome, Verdict,
-};
+use std::io::Write;
+
+use crate::engine::event::{Body, Changes, Event, Mode, Part, Place, Published, Resumed, Sink, StepOutcome};
 use crate::engine::world::Stream;
 
-use super::called::Called;
 use super::fold::{Fold, Kept};
 use super::safe::safe;
 use super::style::Paint;
+use super::times::{time, wall};
 
 /// What a text form is told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,153 +151,6 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         }
     }
 
-    fn expect(&mut self, place: &Place, result: &ExpectResult) {
-        let dry = self.mode == Mode::DryRun;
-        let line = place.line.unwrap_or_default();
-        let called = Called::of(place, result);
-        let told = safe(called.words);
-        let name = called.name.map(|name| format!("{}: ", safe(name))).unwrap_or_default();
-        let subject = called.keys.map(|keys| format!(" {}", safe(keys))).unwrap_or_default();
-        let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
-            let times = if result.attempts > 1 { format!("asked {} times, ", result.attempts) } else { String::new() };
-            self.paint.dim(&format!("  {times}{}", time(result.elapsed)))
-        } else {
-            String::new()
-        };
-        let as_of_now = result
-            .as_of_now
-            .as_deref()
-            .map(|why| self.paint.doubtful(&format!("  as of now; {why}")))
-            .unwrap_or_default();
-        match result.state {
-            State::Holds => {
-                let now = if dry { self.paint.dim("holds now  ") } else { String::new() };
-                self.line(&format!("  {} {now}{name}{told}{subject}{asked}{as_of_now}", self.paint.good("✓")));
-            }
-            State::Differs | State::Unknown => {
-                let unknown = result.state == State::Unknown;
-                let mark = match (unknown, result.warn) {
-                    _ if result.waived => self.paint.doubtful("~"),
-                    (_, true) => self.paint.doubtful("!"),
-                    (true, _) => self.paint.doubtful("?"),
-                    (false, _) => self.paint.bad("✗"),
-                };
-                let now = match (dry, unknown) {
-                    (true, true) => self.paint.doubtful("unknown    "),
-                    (true, false) => self.paint.bad("differs now "),
-                    _ => String::new(),
-                };
-                self.line(&format!(
-                    "  {mark} {now}{}{subject}{asked}{as_of_now}",
-                    self.paint.bold(&format!("{name}{told}"))
-                ));
-                let label = |label: &str| self.paint.dim(&format!("      {label:<9}"));
-                let mut lines = Vec::new();
-                if unknown {
-                    lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
-                    let reason = result.reason.as_deref().unwrap_or(&result.actual);
-                    lines.push(format!("{}{}", label("unknown"), self.paint.doubtful(&safe(reason))));
-                } else if result.diff.is_empty() {
-                    lines.push(format!("{}{}", label("expected"), self.paint.good(&safe(&result.expected))));
-                    lines.push(format!("{}{}", label("found"), self.paint.bad(&safe(&result.actual))));
-                } else {
-                    lines.push(self.paint.dim("      - expected   + found"));
-                    for line in &result.diff {
-                        let text = safe(&line.text);
-                        lines.push(match line.sign {
-                            DiffSign::Expected => self.paint.good(&format!("      - {text}")),
-                            DiffSign::Actual => self.paint.bad(&format!("      + {text}")),
-                            DiffSign::Both => self.paint.dim(&format!("        {text}")),
-                            DiffSign::Skip => self.paint.dim(&format!("      … {text}")),
-                        });
-                    }
-                }
-                if let (false, Some(reason)) = (unknown, &result.reason) {
-                    lines.push(format!("{}{}", label("because"), safe(reason)));
-                }
-                if let Some(message) = &result.message {
-                    lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
-                }
-                if let (true, Some(risk)) = (result.waived, &result.risk) {
-                    lines.push(format!("{}{}", label("accepted"), self.paint.doubtful(&safe(risk))));
-                }
-                if let Some(file) = &place.file {
-                    let via: Vec<&str> = result.via.iter().map(|place| short(place, file)).collect();
-                    let via = if via.is_empty() { String::new() } else { format!(", asked at {}", via.join(", ")) };
-                    lines.push(format!("{}{file}:{line}{}", label("at"), self.paint.dim(&via)));
-                }
-                for line in lines {
-                    self.line(&line);
-                }
-            }
-        }
-    }
-
-    fn verdict(&mut self, event: &Event) {
-        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, accepted, undone, partial, elapsed } =
-            &event.body
-        else {
-            return;
-        };
-        if !self.settings.quiet {
-            self.line("");
-        }
-        let word = match verdict {
-            Verdict::Go => self.paint.good_block(" GO "),
-            Verdict::NoGo => self.paint.bad_block(" NO-GO "),
-        };
-        let mut counts = vec![format!("{} passed", steps.passed)];
-        for (count, what) in [(steps.recovered, "recovered"), (steps.failed, "failed"), (steps.skipped, "skipped")] {
-            if count > 0 {
-                counts.push(format!("{count} {what}"));
-            }
-        }
-        let mut asked = vec![format!("{} held", expects.held)];
-        for (count, what) in
-            [(expects.differed, "differed"), (expects.unknown, "unknown"), (expects.waived, "accepted as a risk")]
-        {
-            if count > 0 {
-                asked.push(format!("{count} {what}"));
-            }
-        }
-        let partial = partial.as_ref().map(|partial| format!(" · partial: {partial}")).unwrap_or_default();
-        let facts =
-            format!("steps: {} · expects: {} · {}{partial}", counts.join(", "), asked.join(", "), time(*elapsed));
-        let word = if *verdict == Verdict::Go && !accepted.is_empty() {
-            format!("{word} {}", self.paint.doubtful("with accepted risks"))
-        } else {
-            word
-        };
-        self.end(&format!("{word}  {}", self.paint.dim(&facts)));
-        for reason in reasons {
-            self.end(&format!("  {} {}", self.paint.bad("✗"), safe(reason)));
-        }
-        for told in recovered {
-            self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(told)));
-        }
-        for undone in undone {
-            let (mark, what) = match (undone.ok, &undone.reason) {
-                (true, None) => (self.paint.good("◀"), "undone"),
-                (true, Some(_)) => (self.paint.doubtful("◀"), "undone late"),
-                (false, _) => (self.paint.bad("◀"), "not undone"),
-            };
-            self.end(&format!("  {mark} {what} {}  {}", undone.step, self.paint.dim(&time(undone.elapsed))));
-        }
-        for Accepted { risk, expects, until, approver, reason } in accepted {
-            let until = until.strftime("%Y-%m-%d");
-            let told = format!(
-                "accepted {}: {}",
-                safe(risk),
-                expects.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", ")
-            );
-            let why = self.paint.dim(&format!("  until {until}, {}: {}", safe(approver), safe(reason)));
-            self.end(&format!("  {} {told}{why}", self.paint.doubtful("~")));
-        }
-        for warning in warnings {
-            self.end(&format!("  {} warning {}", self.paint.doubtful("!"), safe(warning)));
-        }
-    }
-
     fn action(&mut self, action: &str) {
         for (at, line) in action.lines().enumerate() {
             let mark = if at == 0 { "$" } else { " " };
@@ -331,68 +183,6 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         for told in told {
             self.line(&self.paint.dim(&format!("      {told}")));
         }
-    }
-
-    fn summary(&mut self, event: &Event) {
-        let Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, elapsed } = &event.body
-        else {
-            return;
-        };
-        self.line("");
-        let possible = if *possible > 0 { format!(" ({possible} of them only possibly)") } else { String::new() };
-        let what = if *actions == 1 { "action" } else { "actions" };
-        self.end(&format!("{} {actions} {what} would be run{possible}", self.paint.action("▷")));
-        let part = |count: u32, what: &str, paint: fn(Paint, &str) -> String| {
-            let text = format!("{count} {what}");
-            if count > 0 { paint(self.paint, &text) } else { self.paint.dim(&text) }
-        };
-        let text = format!(
-            "  {}, {}, {}",
-            part(expects.holds, "hold now", Paint::good),
-            part(expects.differs, "differ now", Paint::bad),
-            part(expects.unknown, "unknown", Paint::doubtful)
-        );
-        self.end(&text);
-        if *as_of_now > 0 {
-            let verb = if *as_of_now == 1 { "is" } else { "are" };
-            let text =
-                format!("  {as_of_now} of these {verb} as of now: an action before them may change what they ask");
-            self.end(&self.paint.doubtful(&text));
-        }
-        if let Some(partial) = partial {
-            self.end(&self.paint.doubtful(&format!("  partial: {partial}")));
-        }
-        let text = format!(
-            "  {probes} probe{} made, nothing changed · {}",
-            if *probes == 1 { "" } else { "s" },
-            time(*elapsed)
-        );
-        self.end(&self.paint.dim(&text));
-        if self.settings.verbose {
-            for probe in std::mem::take(&mut self.probes) {
-                self.end(&self.paint.dim(&format!("    {probe}")));
-            }
-        }
-    }
-}
-
-/// Day and time, as this host's calendar and wall show them.
-pub fn wall(time: jiff::Timestamp) -> String {
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// `1.2s`, `35ms`, `2m05s`: short, for people.
-pub fn time(seconds: Seconds) -> String {
-    let duration = seconds.duration();
-    if duration < Duration::from_secs(1) {
-        return format!("{}ms", duration.as_millis());
-    }
-    if duration < Duration::from_secs(60) {
-        return format!("{:.1}s", duration.as_secs_f64());
-    }
-    match duration.as_secs() % 60 {
-        0 => format!("{}m", duration.as_secs() / 60),
-        seconds => format!("{}m{seconds:02}s", duration.as_secs() / 60),
     }
 }
 
@@ -611,13 +401,5 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             Body::Bound { .. } | Body::Condition { .. } | Body::Baseline { .. } | Body::GroupEnded { .. } => {}
         }
-    }
-}
-
-/// A place without its folder, where it is the folder of the file that was just named.
-fn short<'p>(place: &'p str, beside: &str) -> &'p str {
-    match beside.rsplit_once('/') {
-        Some((folder, _)) => place.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).unwrap_or(place),
-        None => place,
     }
 }
