@@ -123,7 +123,7 @@ fn normalised(form: &str, text: &str, story: &Story) -> String {
     for (pattern, instead) in [
         (r"\d{8}-\d{6}-[a-z0-9]{4}", "RUN"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
-        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [-+A-Z0-9]+", "TIME"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"plan\.runbook [0-9a-f]{12}", "plan.runbook HASH"),
         (r"\bfinished \d+|\b\d+(\.\d+)?(ms|s)\b(, asked)?", "…s"),

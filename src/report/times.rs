@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::engine::event::Seconds;
 
-/// Day and time, as this host's calendar and wall show them.
+/// Day and time, as this host's calendar and wall show them, and of which zone that is.
 pub fn wall(time: jiff::Timestamp) -> String {
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// `1.2s`, `35ms`, `2m05s`: short, for people.
