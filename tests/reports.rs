@@ -333,3 +333,35 @@ fn a_report_that_could_not_be_written_whole_is_told() {
     assert_eq!(told.status, 4, "{}", told.text);
     assert!(told.text.contains("could not be written whole"), "{}", told.text);
 }
+
+#[test]
+fn a_run_without_a_verdict_and_one_with_two_are_told_once_and_truly() {
+    let plan = "runbook \"T\" { }\nstep a \"First\" {\n  expect 1 == 1\n  run \"touch x\"\n  rollback {\n    run \"rm x\"\n  }\n}\n";
+    let beginnings = [("html", "<!DOCTYPE"), ("markdown", "## T\n"), ("junit", "<?xml"), ("tap", "TAP version")];
+    let cut =
+        Story::new(&format!("{plan}step b \"Second\" {{\n  expect 2 == 2\n  run \"kill -9 $PPID; sleep 5\"\n}}\n"));
+    cut.exec();
+    let undone = Story::new(plan);
+    undone.exec();
+    assert_eq!(undone.run(&["rollback", "last"]).status, 0);
+    for (form, beginning) in beginnings {
+        let report = cut.run(&["report", "last", "--format", form]).stdout;
+        assert_eq!(report.matches(beginning).count(), 1, "{form}: {report}");
+        for words in ["2 == 2", "kill -9 $PPID", "resume"] {
+            assert!(report.contains(words), "{form}: {words:?} is not in:\n{report}");
+        }
+        assert!(!report.contains("GO"), "{form}: {report}");
+        // What was a GO was undone: the report ends with that.
+        let report = undone.run(&["report", "last", "--format", form]).stdout;
+        assert_eq!(report.matches(beginning).count(), 1, "{form}: {report}");
+        assert!(report.contains("NO-GO") || form == "junit", "{form}: {report}");
+        assert!(report.contains("rolled back"), "{form}: {report}");
+    }
+    let markdown = cut.run(&["report", "last", "--format", "markdown"]).stdout;
+    assert!(
+        markdown.contains("⚠️ **No verdict** — run 20") && markdown.contains("| ⚠️ not ended | `b` Second |"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("| done | its end was not seen |"), "{markdown}");
+    page_of(&cut.run(&["report", "last", "--format", "html"]).stdout);
+}

@@ -12,10 +12,10 @@ use crate::engine::event::Sink;
 use crate::engine::{Cancel, Past, own_sources};
 use crate::report::html::Html;
 use crate::report::json::{Json, JsonArray};
-use crate::report::junit::Junit;
+use crate::report::junit::junit;
 use crate::report::live::Live;
 use crate::report::markdown::Markdown;
-use crate::report::tap::Tap;
+use crate::report::tap::tap;
 use crate::report::text::{Settings, Text};
 use crate::report::texts::Texts;
 
@@ -79,8 +79,8 @@ impl Form {
             Self::Html => Box::new(Html::new(out, texts.clone())),
             Self::Json => Box::new(Json::new(out)),
             Self::JsonList => Box::new(JsonArray::new(out)),
-            Self::Junit => Box::new(Junit::new(out)),
-            Self::Tap => Box::new(Tap::new(out)),
+            Self::Junit => Box::new(junit(out)),
+            Self::Tap => Box::new(tap(out)),
         }
     }
 }

@@ -53,16 +53,24 @@ impl Report {
             .map(Arc::from)
             .collect();
         let mut sink = Form::of(self.format, global.text(true)).sink(output::Gathered::default(), &texts);
-        for event in &record.events {
-            sink.take(event);
+        // What tells all of a run at its end tells it at the last one: a run may be undone behind its verdict.
+        let whole = !matches!(self.format, Format::Text | Format::Json);
+        let last = record.events.len().saturating_sub(1);
+        for (at, event) in record.events.iter().enumerate() {
+            if !(whole && at < last && ends(event)) {
+                sink.take(event);
+            }
+        }
+        let finished = record.events.last().is_some_and(ends);
+        let state = match record.running {
+            true => format!("run {run} is being carried out right now"),
+            false => format!("run {run} was cut off here; `runbook resume {run}` goes on with it"),
+        };
+        if !finished {
+            sink.unfinished(&state);
         }
         drop(sink);
-        if !record.events.last().is_some_and(ends) {
-            let state = if record.running {
-                format!("run {run} is being carried out right now")
-            } else {
-                format!("run {run} was cut off here; `runbook resume {run}` goes on with it")
-            };
+        if !finished {
             eprintln!("runbook: {state}");
         }
         Ok(ExitCode::SUCCESS)

@@ -625,6 +625,9 @@ pub trait Sink: Send {
 
     /// What happened before a run was gone on with, for one that shows what goes on now.
     fn recall(&mut self, _event: &Published) {}
+
+    /// There is no more, and there was no verdict: the run goes on elsewhere, or was cut off.
+    fn unfinished(&mut self, _why: &str) {}
 }
 
 /// An event out of which every known secret has been taken.

@@ -3,9 +3,11 @@
 //! In: events. Out: [`Cases`], which the forms for CI systems (`junit`, `tap`) write down. They tell the same counts as the
 //! verdict does.
 
+use std::io::Write;
+
 use indexmap::IndexMap;
 
-use crate::engine::event::{Body, Event, ExpectResult, Place, State, StepOutcome, Verdict, expect_of};
+use crate::engine::event::{Body, Event, ExpectResult, Place, Published, Sink, State, StepOutcome, Verdict, expect_of};
 
 use super::called::Called;
 
@@ -34,6 +36,40 @@ pub(super) struct Case {
     pub seconds: f64,
 }
 
+/// Gathers the cases of a run, and writes them at its end in one of the forms.
+pub struct Tests<W> {
+    out: W,
+    cases: Cases,
+    form: fn(&Cases) -> String,
+}
+
+impl<W: Write + Send> Tests<W> {
+    pub(super) fn new(out: W, form: fn(&Cases) -> String) -> Self {
+        Self { out, cases: Cases::default(), form }
+    }
+
+    fn write(&mut self) {
+        let text = (self.form)(&self.cases);
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+impl<W: Write + Send> Sink for Tests<W> {
+    fn take(&mut self, event: &Published) {
+        if self.cases.take(event.get()) {
+            self.write();
+        }
+    }
+
+    fn unfinished(&mut self, why: &str) {
+        if let Some((step, action)) = self.cases.acting.take() {
+            self.cases.failed(&step, &format!("run {action}: its end was not seen"));
+        }
+        self.cases.failed("verdict", why);
+        self.write();
+    }
+}
+
 /// Gathers the cases of a run.
 #[derive(Default)]
 pub(super) struct Cases {
@@ -41,6 +77,8 @@ pub(super) struct Cases {
     /// By step, in the order in which they were come to.
     steps: IndexMap<String, StepCases>,
     titles: IndexMap<String, String>,
+    /// The action whose end was not seen so far, and its step.
+    acting: Option<(String, String)>,
     pub verdict: Option<Verdict>,
     pub reasons: Vec<String>,
     pub seconds: f64,
@@ -67,7 +105,10 @@ impl Cases {
                 let case = expect(place, result);
                 rows(self.steps.entry(step).or_default(), place.expect.as_deref().unwrap_or_default()).push(case);
             }
+            Body::ActionStarted { action, .. } => self.acting = Some((step, action.clone())),
+            Body::Resumed(_) => self.acting = None,
             Body::ActionEnded { action, error, elapsed, .. } => {
+                self.acting = None;
                 let cases = self.steps.entry(step.clone()).or_default();
                 let key = format!("run {}", at(place));
                 match error {
@@ -130,14 +171,18 @@ impl Cases {
     /// A NO-GO that no case shows has one: a stop condition, an interrupt.
     fn remaining(&mut self) {
         if self.verdict == Some(Verdict::NoGo) && self.count(blocks) == 0 {
-            let cases = self.steps.entry("verdict".to_owned()).or_default();
-            for reason in &self.reasons {
-                let details = vec![("found", reason.clone())];
-                let (step, name) = ("verdict".to_owned(), reason.clone());
-                cases
-                    .insert(reason.clone(), vec![Case { step, name, outcome: Outcome::Failed, details, seconds: 0.0 }]);
+            for reason in std::mem::take(&mut self.reasons) {
+                self.failed("verdict", &reason);
             }
         }
+    }
+
+    /// A case of its own, for what no other shows.
+    fn failed(&mut self, step: &str, why: &str) {
+        let details = vec![("found", why.to_owned())];
+        let case =
+            Case { step: step.to_owned(), name: why.to_owned(), outcome: Outcome::Failed, details, seconds: 0.0 };
+        self.steps.entry(step.to_owned()).or_default().insert(why.to_owned(), vec![case]);
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Case> {

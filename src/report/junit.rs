@@ -6,28 +6,11 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::engine::event::{Published, Sink};
-
-use super::cases::{Case, Cases, Outcome};
+use super::cases::{Case, Cases, Outcome, Tests};
 use super::safe::markup as text;
 
-pub struct Junit<W> {
-    out: W,
-    cases: Cases,
-}
-
-impl<W: Write + Send> Junit<W> {
-    pub fn new(out: W) -> Self {
-        Self { out, cases: Cases::default() }
-    }
-}
-
-impl<W: Write + Send> Sink for Junit<W> {
-    fn take(&mut self, event: &Published) {
-        if self.cases.take(event.get()) {
-            let _ = self.out.write_all(xml(&self.cases).as_bytes()).and_then(|()| self.out.flush());
-        }
-    }
+pub fn junit<W: Write + Send>(out: W) -> Tests<W> {
+    Tests::new(out, xml)
 }
 
 fn xml(cases: &Cases) -> String {

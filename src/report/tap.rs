@@ -4,31 +4,16 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::engine::event::{Published, Sink, Verdict};
+use crate::engine::event::Verdict;
 
-use super::cases::{Cases, Outcome, blocks};
+use super::cases::{Cases, Outcome, Tests, blocks};
 use super::safe::{safe, safe_json};
 
-pub struct Tap<W> {
-    out: W,
-    cases: Cases,
+pub fn tap<W: Write + Send>(out: W) -> Tests<W> {
+    Tests::new(out, points)
 }
 
-impl<W: Write + Send> Tap<W> {
-    pub fn new(out: W) -> Self {
-        Self { out, cases: Cases::default() }
-    }
-}
-
-impl<W: Write + Send> Sink for Tap<W> {
-    fn take(&mut self, event: &Published) {
-        if self.cases.take(event.get()) {
-            let _ = self.out.write_all(tap(&self.cases).as_bytes()).and_then(|()| self.out.flush());
-        }
-    }
-}
-
-fn tap(cases: &Cases) -> String {
+fn points(cases: &Cases) -> String {
     let mut out = format!("TAP version 14\n1..{}\n", cases.iter().count());
     for (nth, case) in cases.iter().enumerate() {
         let (ok, directive) = match &case.outcome {

@@ -17,7 +17,7 @@ use crate::engine::world::Stream;
 use super::safe::markup as text;
 use super::texts::{Lines, Texts};
 use super::times::{time, wall};
-use page::{Axis, Stop, anchor, fact, facts, mark, page, summary, verdict};
+use page::{Axis, Stop, anchor, fact, facts, mark, page, summary, unfinished, verdict};
 use row::{Attempts, row};
 
 /// So many lines that an action printed are shown.
@@ -397,5 +397,9 @@ impl<W: Write + Send> Sink for Html<W> {
             Body::Summary { .. } => self.write(&summary(event)),
             _ => {}
         }
+    }
+
+    fn unfinished(&mut self, why: &str) {
+        self.write(&unfinished(why));
     }
 }

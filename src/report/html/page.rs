@@ -168,6 +168,15 @@ pub(super) fn verdict(event: &Event) -> String {
     head
 }
 
+/// Of a run that has none.
+pub(super) fn unfinished(why: &str) -> String {
+    format!(
+        "<p class=\"decision doubt\">{}<strong>No verdict</strong></p>\n<p class=\"counts\">{}</p>\n",
+        mark("doubt"),
+        text(why)
+    )
+}
+
 /// What a dry run comes to.
 pub(super) fn summary(event: &Event) -> String {
     let Body::Summary { actions, expects, as_of_now, probes, elapsed, .. } = &event.body else { return String::new() };

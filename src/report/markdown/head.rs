@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::check::program::VERDICT;
 use crate::engine::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
 
 use super::super::times::time;
@@ -49,8 +50,9 @@ impl Asked {
 impl Sum {
     fn row(&self) -> String {
         let mark = match self.outcome {
-            // The verdict has no outcome of its own.
+            // The verdict has no outcome of its own, and neither has a step that did not end.
             StepOutcome::Passed if self.took.is_none() && self.expects.blocks() => "❌",
+            StepOutcome::Passed if self.took.is_none() && self.step != VERDICT => "⚠️ not ended",
             StepOutcome::Passed => "✅",
             StepOutcome::Recovered => "↻ recovered",
             StepOutcome::Failed => "❌",
@@ -92,10 +94,7 @@ pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
     if let Some(partial) = partial {
         let _ = write!(head, "\nPartial: {}\n", escaped(partial));
     }
-    if !sums.is_empty() {
-        head.push_str("\n|  | step | expects |  | time |\n| --- | --- | --- | --- | --- |\n");
-        sums.iter().for_each(|sum| head.push_str(&sum.row()));
-    }
+    head.push_str(&steps_of(sums));
     let list = |head: &mut String, title: &str, items: &[String]| {
         if !items.is_empty() {
             let _ = write!(head, "\n### {title}\n\n");
@@ -129,6 +128,20 @@ pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
     list(&mut head, "Undone", &undone);
     list(&mut head, "Warnings", warnings);
     head
+}
+
+/// A row for each step.
+fn steps_of(sums: &[Sum]) -> String {
+    let rows: String = sums.iter().map(Sum::row).collect();
+    match rows.is_empty() {
+        true => rows,
+        false => format!("\n|  | step | expects |  | time |\n| --- | --- | --- | --- | --- |\n{rows}"),
+    }
+}
+
+/// Of a run that has no verdict.
+pub(super) fn unfinished(why: &str, sums: &[Sum]) -> String {
+    format!("⚠️ **No verdict** — {}\n{}", escaped(why), steps_of(sums))
 }
 
 pub(super) fn summary(event: &Event) -> String {

@@ -7,7 +7,7 @@ mod words;
 
 use std::io::Write;
 
-use crate::engine::event::{Body, Event, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
+use crate::engine::event::{Body, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
 
 use super::fold::{Fold, Kept};
 use super::safe::{markup, safe};
@@ -34,6 +34,8 @@ pub struct Markdown<W> {
     sums: Vec<Sum>,
     /// The step that goes on, its name and title, and what its rows came to so far.
     open: Option<(String, String)>,
+    /// The action whose end was not seen so far.
+    acting: Option<String>,
     asked: Asked,
 }
 
@@ -52,6 +54,7 @@ impl<W: Write + Send> Markdown<W> {
             checklist: None,
             sums: Vec::new(),
             open: None,
+            acting: None,
             asked: Asked::default(),
         }
     }
@@ -182,14 +185,11 @@ impl<W: Write + Send> Markdown<W> {
         }
     }
 
-    fn finish(&mut self, event: &Event) {
+    fn finish(&mut self, head: impl FnOnce(&[Sum]) -> String) {
         self.flush();
-        self.end_step("verdict", StepOutcome::Passed, None, None);
-        let head = match &event.body {
-            Body::Verdict { .. } => head::verdict(event, &self.sums),
-            Body::Summary { .. } => head::summary(event),
-            _ => return,
-        };
+        let open = self.open.as_ref().map(|(step, _)| step.clone());
+        self.end_step(open.as_deref().unwrap_or_default(), StepOutcome::Passed, None, None);
+        let head = head(&self.sums);
         let mut foot = String::new();
         if !self.signed.is_empty() {
             let head = "| what | as | by | when | answer |\n| --- | --- | --- | --- | --- |\n";
@@ -235,6 +235,11 @@ impl<W: Write + Send> Sink for Markdown<W> {
         );
         if rows {
             self.belongs(&event.place);
+        }
+        match &event.body {
+            Body::ActionStarted { action, .. } => self.acting = Some(action.clone()),
+            Body::ActionEnded { .. } | Body::Resumed(_) => self.acting = None,
+            _ => {}
         }
         let possible = event.place.possible.as_deref().map(|why| format!(" — _{}_", escaped(why))).unwrap_or_default();
         match &event.body {
@@ -366,8 +371,16 @@ impl<W: Write + Send> Sink for Markdown<W> {
                     self.tell(mark, &escaped(reason));
                 }
             }
-            Body::Verdict { .. } | Body::Summary { .. } => self.finish(event),
+            Body::Verdict { .. } => self.finish(|sums| head::verdict(event, sums)),
+            Body::Summary { .. } => self.finish(|_| head::summary(event)),
             _ => {}
         }
+    }
+
+    fn unfinished(&mut self, why: &str) {
+        if let Some(action) = self.acting.take() {
+            self.row("⚠️", &format!("ran {}", cell_code(&action)), "done", "its end was not seen", "");
+        }
+        self.finish(|sums| head::unfinished(why, sums));
     }
 }
