@@ -22,7 +22,7 @@ impl<'e> Called<'e> {
             let own = place.step.as_deref().and_then(|step| id.strip_prefix(step)?.strip_prefix('.'));
             return Self { name: Some(own.unwrap_or(id)), words, keys: None };
         }
-        let keys = id.find('[').zip(id.rfind(']')).and_then(|(start, end)| id.get(start..=end));
+        let keys = keys(id);
         // What stands in its words already needs no saying.
         let keys = keys.filter(|keys| {
             let mut parts = keys.split(['[', ']']).map(|key| key.trim_matches('"')).filter(|key| !key.is_empty());
@@ -30,4 +30,9 @@ impl<'e> Called<'e> {
         });
         Self { name: None, words, keys }
     }
+}
+
+/// The items of the loops that an id goes through.
+pub(super) fn keys(id: &str) -> Option<&str> {
+    id.find('[').zip(id.rfind(']')).and_then(|(start, end)| id.get(start..=end))
 }

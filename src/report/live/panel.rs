@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use crate::engine::event::{Body, Event, Seconds, State, expect_of};
 use crate::engine::world::Stream;
 
+use super::super::called::keys;
 use super::super::safe::safe;
 use super::super::times::time;
 use super::screen::{Line, Tone};
@@ -97,7 +98,8 @@ impl Panel {
             }
             Body::ExpectStarted { text, within, .. } => {
                 let until = within.map(|within| now + within.duration());
-                let words = safe(text);
+                let keys = keys(id).map(|keys| format!(" {}", safe(keys))).unwrap_or_default();
+                let words = format!("{}{keys}", safe(text));
                 let asked = Asked { words, until, attempts: 0, found: String::new(), state: None };
                 self.expects.insert(id.to_owned(), asked);
             }
