@@ -251,3 +251,32 @@ fn what_a_command_prints_steers_nothing() {
         assert!(!shown.contains(harm), "{shown:?}");
     }
 }
+
+#[test]
+fn a_terminal_that_becomes_narrower_is_drawn_on_as_it_is() {
+    let story = Story::new(
+        "runbook \"T\" { }\nstep a \"A title that is long enough to reach beyond forty columns\" {\n  run \"stty cols 90 rows 24 </dev/tty; sleep 0.5; stty cols 40 rows 24 </dev/tty; sleep 0.5\"\n}\n",
+    );
+    let shown = on_a_terminal(&story, "exec plan.runbook", "", "");
+    let escapes = regex::Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").expect("a pattern");
+    let widest = |frame: &str| {
+        let drawn = frame.rsplit_once("\u{1b}[J").map_or(frame, |(_, drawn)| drawn);
+        escapes
+            .replace_all(drawn, "")
+            .lines()
+            .map(|line| line.trim_end_matches('\r').chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let frames: Vec<usize> = shown
+        .split("\u{1b}[?2026h")
+        .skip(1)
+        .map(|frame| frame.split("\u{1b}[?2026l").next().unwrap_or_default())
+        .map(widest)
+        .collect();
+    assert!(frames.contains(&89), "{frames:?}");
+    let narrow = frames.iter().rposition(|width| *width > 39).expect("a wide one") + 1;
+    assert!(frames.len() >= narrow + 3 && frames[narrow..].iter().all(|width| *width == 39), "{frames:?}");
+    // What was drawn with 89 columns took three rows of 40 each.
+    assert!(shown.contains("\u{1b}[7A") || shown.contains("\u{1b}[8A"), "{shown:?}");
+}

@@ -140,7 +140,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
                 if shared.ended {
                     return;
                 }
-                if shared.aside == 0 {
+                if shared.aside == 0 && shared.panel.has_begun() {
                     shared.draw(b"");
                 }
             }

@@ -145,6 +145,11 @@ impl Panel {
         self.expects.get_mut(&id)
     }
 
+    /// Something goes on that could be drawn.
+    pub fn has_begun(&self) -> bool {
+        self.steps > 0
+    }
+
     pub fn lines(&self, room: usize) -> Vec<Line> {
         let now = Instant::now();
         let mut lines = Vec::new();
