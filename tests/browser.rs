@@ -239,6 +239,8 @@ fn a_page_of_a_dry_run_is_read_alike() {
     }
     assert_eq!(browser.value("document.querySelector('.decision').innerText.includes('Dry run')"), true);
     assert_eq!(browser.value("document.querySelectorAll('.lines mark').length > 4"), true);
+    let way = browser.value("document.querySelector('nav li .would').innerText");
+    assert_eq!(way, "1 would run · 1 hold now");
     // What an action before it may change says so before it is opened.
     let now = browser.value("document.querySelector('summary .now').innerText");
     assert!(now.as_str().expect("words").starts_with("as of now; line "), "{now}");

@@ -11,13 +11,15 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::check::program::VERDICT;
-use crate::engine::event::{Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, StepOutcome, Undone};
+use crate::engine::event::{
+    Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, State, StateCounts, StepOutcome, Undone,
+};
 use crate::engine::world::Stream;
 
 use super::safe::markup as text;
 use super::texts::{Lines, Texts};
 use super::times::{time, wall};
-use page::{Axis, Stop, anchor, fact, facts, mark, page, summary, unfinished, verdict};
+use page::{Axis, Stop, Way, anchor, fact, facts, mark, page, summary, unfinished, verdict};
 use row::{Attempts, row};
 
 /// So many lines that an action printed are shown.
@@ -55,6 +57,9 @@ struct Section {
     doubt: bool,
     /// When it began, in seconds of the run.
     began: f64,
+    /// Of a dry run: what would be run, and what holds, differs and is unknown now.
+    planned: u32,
+    states: StateCounts,
 }
 
 impl<W: Write + Send> Html<W> {
@@ -108,6 +113,8 @@ impl<W: Write + Send> Html<W> {
             bad: false,
             doubt: false,
             began: self.now,
+            planned: 0,
+            states: StateCounts::default(),
         });
     }
 
@@ -121,7 +128,7 @@ impl<W: Write + Send> Html<W> {
     fn close(&mut self, class: &'static str, words: &str) {
         self.printed();
         self.end_checklist();
-        let Some(Section { name, title, rows, bad, doubt, began }) = self.step.take() else { return };
+        let Some(Section { name, title, rows, bad, doubt, began, planned, states }) = self.step.take() else { return };
         let class = match class {
             "" if bad => "bad",
             "" if doubt => "doubt",
@@ -142,8 +149,11 @@ impl<W: Write + Send> Html<W> {
             mark(class),
             text(&name)
         );
-        let span = (self.mode == Mode::Exec).then_some((began, self.now));
-        self.way.push(Stop { anchor: id, class, name, span });
+        let what = match self.mode {
+            Mode::Exec => Way::Took(began, self.now),
+            Mode::DryRun => Way::Would(planned, states),
+        };
+        self.way.push(Stop { anchor: id, class, name, what });
     }
 
     /// Where the next rows belong, where that changes.
@@ -212,6 +222,11 @@ impl<W: Write + Send> Html<W> {
 
     fn expect(&mut self, place: &Place, result: &ExpectResult) {
         if let Some(section) = &mut self.step {
+            match result.state {
+                State::Holds => section.states.holds += 1,
+                State::Differs => section.states.differs += 1,
+                State::Unknown => section.states.unknown += 1,
+            }
             match row::class(result) {
                 "bad" | "unknown" => section.bad = true,
                 "doubt" => section.doubt = true,
@@ -318,6 +333,7 @@ impl<W: Write + Send> Sink for Html<W> {
             Body::ActionPlanned { action, .. } => {
                 self.belongs(place);
                 self.action("would run", action, "planned");
+                self.step.iter_mut().for_each(|section| section.planned += 1);
             }
             Body::ActionSkipped { action, .. } => {
                 self.belongs(place);

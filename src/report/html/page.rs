@@ -16,8 +16,15 @@ pub(super) struct Stop {
     pub anchor: String,
     pub class: &'static str,
     pub name: String,
+    pub what: Way,
+}
+
+/// What is told of a step on the way to it.
+pub(super) enum Way {
     /// When it began and ended, in seconds of the run.
-    pub span: Option<(f64, f64)>,
+    Took(f64, f64),
+    /// How many actions it would run, and what its expects are now.
+    Would(u32, StateCounts),
 }
 
 /// The time of a run, without that between its being cut off and gone on with.
@@ -58,11 +65,15 @@ pub(super) fn page(title: &str, head: &str, facts: &[(&'static str, String)], wa
 
 /// The steps, each with its place in the time of the run.
 fn timeline(way: &[Stop]) -> String {
-    let end = way.iter().filter_map(|stop| stop.span).map(|(_, end)| end).fold(0.0, f64::max);
+    let ends = way.iter().map(|stop| match stop.what {
+        Way::Took(_, end) => end,
+        Way::Would(..) => 0.0,
+    });
+    let end = ends.fold(f64::MIN_POSITIVE, f64::max);
     let mut out = String::new();
-    for Stop { anchor, class, name, span } in way {
-        let bar = match span {
-            Some((from, to)) if end > 0.0 => {
+    for Stop { anchor, class, name, what } in way {
+        let bar = match what {
+            Way::Took(from, to) => {
                 let (left, width) = (from / end * 100.0, (to - from) / end * 100.0);
                 let took = time(std::time::Duration::from_secs_f64((to - from).max(0.0)).into());
                 format!(
@@ -70,7 +81,15 @@ fn timeline(way: &[Stop]) -> String {
                      <span class=\"took\">{took}</span>"
                 )
             }
-            _ => String::new(),
+            Way::Would(actions, StateCounts { holds, differs, unknown }) => {
+                let told = [(actions, "would run"), (holds, "hold now"), (differs, "differ now"), (unknown, "unknown")];
+                let told: Vec<String> = told
+                    .iter()
+                    .filter(|(count, _)| **count > 0)
+                    .map(|(count, what)| format!("{count} {what}"))
+                    .collect();
+                format!("<span class=\"would\">{}</span>", told.join(" · "))
+            }
         };
         let _ = writeln!(
             out,
