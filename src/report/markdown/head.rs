@@ -16,6 +16,8 @@ pub(super) struct Sum {
     pub outcome: StepOutcome,
     pub reason: Option<String>,
     pub took: Option<Seconds>,
+    /// In a dry run: how many actions it would run.
+    pub planned: u32,
     pub expects: Asked,
 }
 
@@ -34,8 +36,12 @@ impl Asked {
         self.0.insert(row.to_owned(), state);
     }
 
+    fn count(&self, state: &str) -> usize {
+        self.0.values().filter(|known| **known == state).count()
+    }
+
     fn words(&self) -> String {
-        let count = |state: &str| self.0.values().filter(|known| **known == state).count();
+        let count = |state: &str| self.count(state);
         let told = ["held", "differed", "unknown", "accepted"].map(|state| (count(state), state));
         let told: Vec<String> =
             told.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}")).collect();
@@ -130,6 +136,33 @@ pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
     head
 }
 
+/// A row for each step of a dry run.
+fn plan_of(sums: &[Sum]) -> String {
+    let number = |count: usize| if count > 0 { count.to_string() } else { String::new() };
+    let rows: String = sums
+        .iter()
+        .map(|Sum { step, title, planned, expects, reason, .. }| {
+            let [holds, differs, unknown] = [
+                expects.count("held"),
+                expects.count("differed") + expects.count("accepted"),
+                expects.count("unknown"),
+            ];
+            let mark = match (expects.count("differed"), unknown) {
+                (0, 0) => "",
+                (0, _) => "❔",
+                _ => "❌",
+            };
+            let title = if title == step { String::new() } else { format!(" {}", escaped(title)) };
+            let reason = reason.as_deref().map(|reason| format!(" — {}", escaped(reason))).unwrap_or_default();
+            let planned = number(*planned as usize);
+            let counts = [holds, differs, unknown].map(number).join(" | ");
+            format!("| {mark} | {}{title}{reason} | {planned} | {counts} |\n", code(step))
+        })
+        .collect();
+    let head = "|  | step | would run | hold now | differ now | unknown |\n| --- | --- | --- | --- | --- | --- |\n";
+    if rows.is_empty() { rows } else { format!("\n{head}{rows}") }
+}
+
 /// A row for each step.
 fn steps_of(sums: &[Sum]) -> String {
     let rows: String = sums.iter().map(Sum::row).collect();
@@ -144,14 +177,17 @@ pub(super) fn unfinished(why: &str, sums: &[Sum]) -> String {
     format!("⚠️ **No verdict** — {}\n{}", escaped(why), steps_of(sums))
 }
 
-pub(super) fn summary(event: &Event) -> String {
+pub(super) fn summary(event: &Event, sums: &[Sum]) -> String {
     let Body::Summary { actions, expects, as_of_now, possibly, probes, partial, .. } = &event.body else {
         return String::new();
     };
     let partial = partial.as_ref().map(|partial| format!("\nPartial: {}\n", escaped(partial))).unwrap_or_default();
     format!(
         "Dry run, nothing was changed: **{actions}** actions would be run ({possibly} possibly); expects: **{}** hold now, \
-         **{}** differ now, **{}** unknown ({as_of_now} as of now); {probes} probes.\n{partial}",
-        expects.holds, expects.differs, expects.unknown
+         **{}** differ now, **{}** unknown ({as_of_now} as of now); {probes} probes.\n{partial}{}",
+        expects.holds,
+        expects.differs,
+        expects.unknown,
+        plan_of(sums)
     )
 }

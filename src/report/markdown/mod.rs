@@ -37,6 +37,8 @@ pub struct Markdown<W> {
     /// The action whose end was not seen so far.
     acting: Option<String>,
     asked: Asked,
+    /// The actions of the step so far that a dry run left out.
+    planned: u32,
 }
 
 impl<W: Write + Send> Markdown<W> {
@@ -56,6 +58,7 @@ impl<W: Write + Send> Markdown<W> {
             open: None,
             acting: None,
             asked: Asked::default(),
+            planned: 0,
         }
     }
 
@@ -206,7 +209,8 @@ impl<W: Write + Send> Markdown<W> {
     fn end_step(&mut self, name: &str, outcome: StepOutcome, reason: Option<&str>, took: Option<Seconds>) {
         let Some((step, title)) = self.open.take_if(|(step, _)| step == name) else { return };
         let expects = std::mem::take(&mut self.asked);
-        self.sums.push(Sum { step, title, outcome, reason: reason.map(str::to_owned), took, expects });
+        let planned = std::mem::take(&mut self.planned);
+        self.sums.push(Sum { step, title, outcome, reason: reason.map(str::to_owned), took, planned, expects });
     }
 }
 
@@ -268,6 +272,10 @@ impl<W: Write + Send> Sink for Markdown<W> {
             }
             Body::StepStarted { title, attempt } => {
                 self.open = event.place.step.clone().map(|step| (step, title.clone()));
+                // What a dry run asks before its first step belongs to none.
+                if *attempt == 1 {
+                    self.asked = Asked::default();
+                }
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 let name = event.place.step.as_deref().unwrap_or_default();
                 let title = if title == name { String::new() } else { format!(" {}", escaped(title)) };
@@ -296,7 +304,12 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 let reason = reason.as_deref().map(|reason| format!(": {}", escaped(reason))).unwrap_or_default();
                 self.steps.push_str(&format!("\n{word} in {}{reason}\n", time(*elapsed)));
             }
+            Body::StepEnded { reason, .. } => {
+                let name = event.place.step.as_deref().unwrap_or_default();
+                self.end_step(name, StepOutcome::Planned, reason.as_deref(), None);
+            }
             Body::ActionPlanned { action, .. } => {
+                self.planned += 1;
                 self.steps.push_str(&format!("- ▷ would run {}{possible}\n", code(action)));
             }
             Body::ActionEnded { action, assumed: Some(why), .. } => {
@@ -372,7 +385,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 }
             }
             Body::Verdict { .. } => self.finish(|sums| head::verdict(event, sums)),
-            Body::Summary { .. } => self.finish(|_| head::summary(event)),
+            Body::Summary { .. } => self.finish(|sums| head::summary(event, sums)),
             _ => {}
         }
     }
