@@ -22,7 +22,14 @@ pub(super) struct Attempts {
     /// When each expect was begun to be asked, by its id.
     began: HashMap<String, Timestamp>,
     /// By the row's id.
-    found: HashMap<String, Vec<Found>>,
+    found: HashMap<String, Course>,
+}
+
+/// The first and the last findings of a row.
+#[derive(Default)]
+struct Course {
+    found: Vec<Found>,
+    left_out: usize,
 }
 
 struct Found {
@@ -42,7 +49,7 @@ impl Attempts {
         let expect = expect_of(row, |known| self.began.contains_key(known));
         let Some(began) = self.began.get(expect) else { return };
         let since = Seconds::from(std::time::Duration::try_from(at.duration_since(*began)).unwrap_or_default());
-        let found = self.found.entry(row.to_owned()).or_default();
+        let Course { found, left_out } = self.found.entry(row.to_owned()).or_default();
         match found.last_mut() {
             Some(last) if last.actual == actual => {
                 last.last = since;
@@ -50,22 +57,22 @@ impl Attempts {
             }
             _ => found.push(Found { first: since, last: since, times: 1, actual: actual.to_owned() }),
         }
+        if found.len() > TOLD {
+            found.remove(TOLD / 2);
+            *left_out += 1;
+        }
     }
 
     /// The list of what was found before the end; nothing where it was asked once.
     fn list(&mut self, row: &str, result: &ExpectResult) -> String {
-        let found = self.found.remove(row).unwrap_or_default();
+        let Course { found, left_out } = self.found.remove(row).unwrap_or_default();
         if found.is_empty() {
             return String::new();
         }
         let mut out = String::from("<dt>over time</dt><dd><ol class=\"attempts\">");
-        let left_out = found.len().saturating_sub(TOLD);
         for (at, Found { first, last, times, actual }) in found.iter().enumerate() {
             if left_out > 0 && at == TOLD / 2 {
                 let _ = write!(out, "<li>… {left_out} more</li>");
-            }
-            if left_out > 0 && (TOLD / 2..TOLD / 2 + left_out).contains(&at) {
-                continue;
             }
             let when = match times {
                 1 => time(*first),
@@ -175,4 +182,28 @@ fn own_lines(file: &str, line: u32, lines: &Lines) -> String {
         };
     }
     if told.is_empty() { told } else { format!("<dt>lines</dt><dd><pre class=\"lines\">{told}</pre></dd>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Attempts, TOLD};
+
+    #[test]
+    fn the_same_thing_found_again_is_told_once_and_of_many_the_first_and_the_last() {
+        let at = |second: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        let mut attempts = Attempts::default();
+        attempts.began("a.up", at(0));
+        (1..=60).for_each(|second| attempts.asked("a.up.status", at(second), "503"));
+        let course = &attempts.found["a.up.status"];
+        assert_eq!((course.found.len(), course.found[0].times, course.found[0].last.0), (1, 60, 60.0));
+        (61..=160).for_each(|second| attempts.asked("a.up.status", at(second), &second.to_string()));
+        let course = &attempts.found["a.up.status"];
+        assert_eq!((course.found.len(), course.left_out), (TOLD, 101 - TOLD));
+        assert_eq!((&*course.found[0].actual, &*course.found[TOLD - 1].actual), ("503", "160"));
+        // Asked anew, it begins anew.
+        attempts.began("a.up", at(200));
+        assert!(attempts.found.is_empty());
+    }
 }
