@@ -145,7 +145,8 @@ fn what_goes_on_is_drawn_and_what_stays_is_short() {
     let layers = |screen: &String| -> Vec<u32> {
         screen.lines().filter_map(|line| line.split_once("│ layer ")?.1.trim().parse().ok()).collect()
     };
-    let pulling = screens.iter().find(|screen| layers(screen).contains(&20)).expect("a screen of it");
+    let pulling =
+        screens.iter().find(|screen| layers(screen).first().is_some_and(|first| *first > 1)).expect("a screen of it");
     assert!(line(pulling, &["pull  The images are here"]) && line(pulling, &["$ for i in", "s of 1m"]), "{pulling}");
     let shown_layers = layers(pulling);
     assert_eq!(shown_layers, (shown_layers[0]..shown_layers[0] + 5).collect::<Vec<u32>>(), "{pulling}");
@@ -276,7 +277,7 @@ fn a_terminal_that_becomes_narrower_is_drawn_on_as_it_is() {
         .collect();
     assert!(frames.contains(&89), "{frames:?}");
     let narrow = frames.iter().rposition(|width| *width > 39).expect("a wide one") + 1;
-    assert!(frames.len() >= narrow + 3 && frames[narrow..].iter().all(|width| *width == 39), "{frames:?}");
+    assert!(frames.len() > narrow && frames[narrow..].iter().all(|width| *width == 39), "{frames:?}");
     // What was drawn with 89 columns took three rows of 40 each.
     assert!(shown.contains("\u{1b}[7A") || shown.contains("\u{1b}[8A"), "{shown:?}");
 }
