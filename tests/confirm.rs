@@ -252,6 +252,10 @@ fn nobody_is_asked_for_a_checklist_on_which_something_does_not_hold() {
     assert_eq!(told.status, 1, "{}", told.text);
     assert!(told.text.contains("the key is missing") && told.text.contains("and 1 more"), "{}", told.text);
     assert!(!told.text.contains("☐ Told") && story.path("mended").exists(), "{}", told.text);
+    // What its handler does stands on no list.
+    let report = story.run(&["report", "last", "--format", "json"]).stdout;
+    let mended = report.lines().filter(|line| line.contains("touch mended")).collect::<Vec<_>>();
+    assert!(!mended.is_empty() && mended.iter().all(|line| !line.contains("checklist")), "{mended:?}");
     // Its handler may mend what is seen; then people are asked.
     let story = list(&["east", "west", "mend"]);
     let told = alone(&story, &["exec", "plan.runbook", "--answers", "answers.toml"]);

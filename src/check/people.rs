@@ -7,7 +7,7 @@ use crate::syntax::tree::{self, StmtKind};
 use crate::value::Type;
 
 use super::names::{Checker, Ctx};
-use super::program::{Checklist, Confirm, Member, TypedAnswer};
+use super::program::{Checklist, Confirm, Member, Stmt, TypedAnswer};
 use super::stmt::{Ids, only_expects};
 
 impl Checker {
@@ -99,6 +99,29 @@ impl Checker {
             }
         }
         Some(Checklist { title: written, seen, confirmed, span })
+    }
+
+    /// What stands in a loop would be asked again and again in the same words, and one answer would do for all.
+    pub(super) fn asks_once(&mut self, stmts: &[Stmt]) {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Confirm(confirm) => self.asked_again(confirm),
+                Stmt::Checklist(list) => list.confirmed.iter().for_each(|confirm| self.asked_again(confirm)),
+                Stmt::If(choice) => {
+                    let bodies = choice.branches.iter().map(|(_, body)| body).chain(&choice.otherwise);
+                    bodies.for_each(|body| self.asks_once(body));
+                }
+                // What stands in a loop in it was told there.
+                _ => {}
+            }
+        }
+    }
+
+    fn asked_again(&mut self, confirm: &Confirm) {
+        let span = Span { end: confirm.span.start + 7, ..confirm.span };
+        let message = "a `confirm` in a loop asks the same thing again and again";
+        let help = "who answers has to know what for: write each out, or ask once behind the loop";
+        self.error(Diagnostic::new(Code::Misplaced, span, message).label("in a loop").help(help));
     }
 
     fn in_a_step(&mut self, ctx: &Ctx, span: Span, word: &str) -> Option<()> {

@@ -51,6 +51,7 @@ impl Checker {
                 StmtKind::For(each) => {
                     let (vars, over, mut inner) = self.loop_head(ctx, each);
                     let body = self.stmts(&mut inner, &each.body, ids, false);
+                    self.asks_once(&body);
                     out.push(Stmt::For(For { vars, over, body, span: stmt.span }));
                 }
                 StmtKind::If(choice) => {

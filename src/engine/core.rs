@@ -67,7 +67,7 @@ impl Site {
     }
 
     pub fn in_part(&self, part: Part) -> Self {
-        Self { part: Some(part), ..self.clone() }
+        Self { part: Some(part), checklist: None, ..self.clone() }
     }
 
     pub fn on_checklist(&self, title: Arc<str>) -> Self {

@@ -72,7 +72,6 @@ impl Asked<'_> {
         self.unkept.is_none() && self.findings.iter().all(Finding::holds)
     }
 
-    /// It keeps the step from passing.
     pub fn state(&self) -> State {
         let states = || self.findings.iter().map(Finding::state);
         match states().find(|state| *state != State::Holds) {
@@ -83,6 +82,7 @@ impl Asked<'_> {
         }
     }
 
+    /// It keeps the step from passing.
     pub fn blocks(&self) -> bool {
         let warns = self.leaf.timing.otherwise.as_ref().is_some_and(|(otherwise, _)| otherwise.warn);
         !self.holds() && !warns && self.leaf.risk.is_none()
