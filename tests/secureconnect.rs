@@ -42,6 +42,22 @@ impl World {
         world
     }
 
+    /// The redeployment: its risks run out one day; this copy has some that don't.
+    fn redeploy(&self) -> String {
+        let folder = self.folder.path().join("runbooks");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 90);
+        let soon = soon.strftime("until = %Y-%m-%d").to_string();
+        let until = regex::Regex::new("until +?= 20[0-9-]+").expect("a pattern");
+        for name in ["redeploy.runbook", "secureconnect.runbook"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/secureconnect").join(name);
+            let text = std::fs::read_to_string(path).expect("a runbook");
+            assert!(name != "redeploy.runbook" || until.is_match(&text), "it has risks");
+            std::fs::write(folder.join(name), &*until.replace_all(&text, &*soon)).expect("written");
+        }
+        folder.join("redeploy.runbook").to_str().expect("a path").to_owned()
+    }
+
     /// A file in which those who have to have answered.
     fn answers(&self) -> String {
         let at = jiff::Timestamp::now();
@@ -200,7 +216,7 @@ fn a_redeployment_goes_through_and_recovers_a_half_broken_system() {
     assert!(told.text.contains("would run $ compose.down(") && told.text.contains(", 0 unknown"), "{}", told.text);
     assert_eq!(before, world.state(), "a dry run leaves all as it was");
     world.control(&["fault", "half-broken"]);
-    let told = world.run("exec", "redeploy.runbook", &["--answers", &world.answers()]);
+    let told = world.run("exec", &world.redeploy(), &["--answers", &world.answers()]);
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains(" GO ") && told.text.contains("recovered step secrets"), "{}", told.text);
     assert!(told.text.contains("recovered step shutdown"), "what other files left behind is removed: {}", told.text);
@@ -329,23 +345,11 @@ const BY_HAND: &[(&str, &[&[&str]])] = &[
 fn the_report_holds_all_that_the_one_written_by_hand_held() {
     let world = World::up();
     world.control(&["fault", "accepted"]);
-    // Its risks run out; a copy of it has some that don't.
-    let folder = world.folder.path().join("runbooks");
-    std::fs::create_dir(&folder).expect("a folder");
-    let soon =
-        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 90)).strftime("until = %Y-%m-%d").to_string();
-    let until = regex::Regex::new(r"until +?= 20[0-9-]+").expect("a pattern");
-    for name in ["redeploy.runbook", "secureconnect.runbook"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/secureconnect").join(name);
-        let text = std::fs::read_to_string(path).expect("a runbook");
-        std::fs::write(folder.join(name), &*until.replace_all(&text, &*soon)).expect("written");
-    }
-    let runbook = folder.join("redeploy.runbook");
-    let runbook = runbook.to_str().expect("a path");
+    let runbook = world.redeploy();
     let answers = world.answers();
     let (markdown, page) = (world.folder.path().join("r.md"), world.folder.path().join("r.html"));
     let reports = ["--report", markdown.to_str().expect("a path"), "--report", page.to_str().expect("a path")];
-    let told = world.run("exec", runbook, &[&["--answers", &answers], &reports[..]].concat());
+    let told = world.run("exec", &runbook, &[&["--answers", &answers], &reports[..]].concat());
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.stdout.starts_with(" GO  with accepted risks  steps: 8 passed"), "{}", told.stdout);
     let markdown = std::fs::read_to_string(markdown).expect("a report");
