@@ -78,6 +78,9 @@ pub enum GlobalKind {
 /// The step that expects of the `verdict` block belong to, in their ids.
 pub const VERDICT: &str = "verdict";
 
+/// What people are told that it is.
+pub const VERDICT_TITLE: &str = "What decides";
+
 /// The `verdict` block.
 #[derive(Clone, Debug)]
 pub struct Decision {

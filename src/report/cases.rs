@@ -7,6 +7,7 @@ use std::io::Write;
 
 use indexmap::IndexMap;
 
+use crate::check::program::VERDICT;
 use crate::engine::event::{Body, Event, ExpectResult, Place, Published, Sink, State, StepOutcome, Verdict, expect_of};
 
 use super::called::Called;
@@ -65,7 +66,7 @@ impl<W: Write + Send> Sink for Tests<W> {
         if let Some((step, action)) = self.cases.acting.take() {
             self.cases.failed(&step, &format!("run {action}: its end was not seen"));
         }
-        self.cases.failed("verdict", why);
+        self.cases.failed(VERDICT, why);
         self.write();
     }
 }
@@ -172,7 +173,7 @@ impl Cases {
     fn remaining(&mut self) {
         if self.verdict == Some(Verdict::NoGo) && self.count(blocks) == 0 {
             for reason in std::mem::take(&mut self.reasons) {
-                self.failed("verdict", &reason);
+                self.failed(VERDICT, &reason);
             }
         }
     }

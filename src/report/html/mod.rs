@@ -10,7 +10,7 @@ mod row;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::check::program::VERDICT;
+use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{
     Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, State, StateCounts, StepOutcome, Undone,
 };
@@ -299,7 +299,7 @@ impl<W: Write + Send> Sink for Html<W> {
                 );
                 self.rows().push_str(&row);
             }
-            Body::VerdictStarted => self.open("verdict", "What decides"),
+            Body::VerdictStarted => self.open(VERDICT, VERDICT_TITLE),
             Body::StepEnded { outcome, reason, elapsed, .. } => {
                 let reason = reason.as_deref().unwrap_or_default();
                 if self.step.is_none() {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{Body, Event, Published, Sink, State, StepOutcome};
 use crate::terminal::{self, Drawn};
 
@@ -74,6 +75,12 @@ struct Shared<P> {
 }
 
 impl<P: Write + Send> Shared<P> {
+    /// Nothing is drawn any more.
+    fn end(&mut self) {
+        self.ended = true;
+        self.screen.clear(b"");
+    }
+
     fn draw(&mut self, stays: &[u8]) {
         let lines = self.panel.lines(self.screen.room());
         self.screen.show(stays, &lines);
@@ -195,7 +202,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
 
     /// A step that ended without anything to tell is a line.
     fn passed(&mut self, step: &Step, event: &Event, elapsed: Duration) {
-        let name = event.place.step.as_deref().unwrap_or("verdict");
+        let name = event.place.step.as_deref().unwrap_or(VERDICT);
         let mut facts = Vec::new();
         if step.held > 0 {
             facts.push(format!("{} held", step.held));
@@ -203,7 +210,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
         facts.push(time(elapsed.into()));
         let title = match &step.started.get().body {
             Body::StepStarted { title, .. } if title != name && !step.told => format!("  {}", safe(title)),
-            Body::VerdictStarted if !step.told => "  What decides".to_owned(),
+            Body::VerdictStarted if !step.told => format!("  {VERDICT_TITLE}"),
             _ => String::new(),
         };
         if self.last == Printed::Block && !step.told {
@@ -228,10 +235,7 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
     }
 
     fn end(&mut self) {
-        let mut shared = lock(&self.shared);
-        shared.ended = true;
-        shared.screen.clear(b"");
-        drop(shared);
+        lock(&self.shared).end();
         if let Some(ticker) = self.ticker.take() {
             ticker.thread().unpark();
             let _ = ticker.join();
@@ -303,11 +307,8 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
             | Body::ActionSkipped { .. } => {}
             Body::Condition { value, .. } if !value.starts_with("unknown") => {}
             Body::Verdict { .. } => {
-                if let Some(step) = self.step.take() {
-                    match step.told {
-                        true => {}
-                        false => self.passed(&step, event.get(), step.began.elapsed()),
-                    }
+                if let Some(step) = self.step.take().filter(|step| !step.told) {
+                    self.passed(&step, event.get(), step.began.elapsed());
                 }
                 self.end();
                 self.text.take(event);
@@ -351,10 +352,6 @@ impl<P: Write + Send + 'static, R: Write + Send> Sink for Live<P, R> {
 
 impl<P: Write + Send + 'static, R> Drop for Live<P, R> {
     fn drop(&mut self) {
-        let mut shared = lock(&self.shared);
-        if !shared.ended {
-            shared.ended = true;
-            shared.screen.clear(b"");
-        }
+        lock(&self.shared).end();
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
+use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{Body, Event, Seconds, State, expect_of};
 use crate::engine::world::Stream;
 
@@ -74,7 +75,7 @@ impl Panel {
                 self.step = Some((name, title, now));
                 self.expects.clear();
             }
-            Body::VerdictStarted => self.step = Some(("verdict".to_owned(), "What decides".to_owned(), now)),
+            Body::VerdictStarted => self.step = Some((VERDICT.to_owned(), VERDICT_TITLE.to_owned(), now)),
             Body::StepEnded { .. } => {
                 self.done += 1;
                 self.step = None;

@@ -7,6 +7,7 @@ mod words;
 
 use std::io::Write;
 
+use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{Body, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
 
 use super::fold::{Fold, Kept};
@@ -357,7 +358,7 @@ impl<W: Write + Send> Sink for Markdown<W> {
                 }
             }
             Body::VerdictStarted => {
-                self.open = Some(("verdict".to_owned(), "What decides".to_owned()));
+                self.open = Some((VERDICT.to_owned(), VERDICT_TITLE.to_owned()));
                 self.section("Verdict");
             }
             Body::Resumed(resumed) => {

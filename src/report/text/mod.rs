@@ -6,6 +6,7 @@ mod row;
 
 use std::io::Write;
 
+use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{Body, Changes, Event, Mode, Part, Place, Published, Resumed, Sink, StepOutcome};
 use crate::engine::world::Stream;
 
@@ -357,7 +358,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.last_possible = None;
                 self.last_checklist = None;
                 self.line("");
-                self.line(&format!("{} {}  What decides", self.paint.action("▶"), self.paint.bold("verdict")));
+                self.line(&format!("{} {}  {VERDICT_TITLE}", self.paint.action("▶"), self.paint.bold(VERDICT)));
             }
             Body::Resumed(resumed) => self.resumed(resumed),
             Body::RollbackStarted { reason, steps, stays, stops_at } => {
