@@ -86,8 +86,11 @@ impl Form {
 }
 
 /// The texts that a program was read from.
-pub(super) fn texts(program: &Program) -> Texts {
-    own_sources(program).map(|(source, _)| source.text.clone()).collect()
+pub(super) fn texts(program: &Arc<Program>) -> Texts {
+    let program = program.clone();
+    Texts::new(move |hash| {
+        own_sources(&program).find(|(_, file)| file.hash == hash).map(|(source, _)| source.text.clone())
+    })
 }
 
 /// Who shows a run.
@@ -101,7 +104,7 @@ pub(super) struct Views {
 impl Views {
     /// A reader who goes away ends the run, as an interrupt would.
     pub fn new(format: Format, global: Global, dry: bool, cancel: &Cancel, texts: &Texts) -> Self {
-        let out = output::Watched::new(std::io::stdout(), cancel.clone());
+        let out = output::read_by_someone(std::io::stdout(), cancel);
         let text = global.text(dry);
         let mut views = Self { live: Vec::new(), whole: Vec::new() };
         match format {
@@ -124,9 +127,17 @@ impl Views {
         let mut written = Written::default();
         for path in &reports.report {
             let form = Form::of_file(path).map_err(|why| refused(NOT_RUN, why))?;
-            let file = ReportFile::create(path).map_err(|why| refused(NOT_RUN, why))?;
-            written.0.push((path.clone(), file.wrong.clone()));
-            self.whole.push(form.sink(file, texts));
+            let file = File::create(path).map_err(|error| {
+                refused(NOT_RUN, format!("the report `{}` can't be written: {}", path.display(), plain(&error)))
+            })?;
+            // A run does not end because its report can't be written: what went wrong is told afterwards.
+            let wrong: Arc<OnceLock<String>> = Arc::default();
+            written.0.push((path.clone(), wrong.clone()));
+            let file = output::Watched::new(file, move |error| {
+                let _ = wrong.set(plain(error));
+                true
+            });
+            self.whole.push(form.sink(BufWriter::new(file), texts));
         }
         Ok((self, written))
     }
@@ -148,50 +159,11 @@ impl Views {
 
 /// What is looked at while it goes on; the result goes to `result`.
 fn progress(result: impl Write + Send + 'static, global: Global, cancel: &Cancel) -> Box<dyn Sink> {
-    let err = output::Watched::new(std::io::stderr(), cancel.clone());
+    let err = output::read_by_someone(std::io::stderr(), cancel);
     let settings = global.text(false);
     match global.live() {
         true => Box::new(Live::new(err, result, settings, output::size)),
         false => Box::new(Text::new(err, result, settings)),
-    }
-}
-
-/// A file that a report is written to. A run does not end because one can't be: what went wrong is kept, and told afterwards.
-struct ReportFile {
-    out: BufWriter<File>,
-    wrong: Arc<OnceLock<String>>,
-}
-
-impl ReportFile {
-    fn create(path: &Path) -> Result<Self, String> {
-        let file = File::create(path)
-            .map_err(|error| format!("the report `{}` can't be written: {}", path.display(), plain(&error)))?;
-        Ok(Self { out: BufWriter::new(file), wrong: Arc::default() })
-    }
-
-    fn noted<T>(&self, result: std::io::Result<T>, instead: T) -> std::io::Result<T> {
-        Ok(result.unwrap_or_else(|error| {
-            let _ = self.wrong.set(plain(&error));
-            instead
-        }))
-    }
-}
-
-impl Write for ReportFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.out.write(bytes);
-        self.noted(written, bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let flushed = self.out.flush();
-        self.noted(flushed, ())
-    }
-}
-
-impl Drop for ReportFile {
-    fn drop(&mut self) {
-        let _ = self.flush();
     }
 }
 

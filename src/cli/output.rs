@@ -75,39 +75,49 @@ impl Write for Trace {
     }
 }
 
-/// A stream whose reader may go away: the run is then told to end, once, and what is written is lost.
-pub(super) struct Watched<W> {
+/// A stream whose errors may be no one's who writes to it: what is written then is lost.
+pub(super) struct Watched<W, T> {
     out: W,
-    cancel: Cancel,
+    /// Takes note of an error; whether that is all there is to do.
+    taken: T,
 }
 
-impl<W> Watched<W> {
-    pub fn new(out: W, cancel: Cancel) -> Self {
-        Self { out, cancel }
+impl<W, T: Fn(&std::io::Error) -> bool> Watched<W, T> {
+    pub fn new(out: W, taken: T) -> Self {
+        Self { out, taken }
     }
 
-    fn or_gone<T>(&self, result: std::io::Result<T>, instead: T) -> std::io::Result<T> {
+    fn or_taken<R>(&self, result: std::io::Result<R>, instead: R) -> std::io::Result<R> {
         match result {
-            // EIO: the terminal of a session that has ended.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO) => {
-                self.cancel.gently.raise(Cause::HangUp);
-                Ok(instead)
-            }
+            Err(error) if (self.taken)(&error) => Ok(instead),
             result => result,
         }
     }
 }
 
-impl<W: Write> Write for Watched<W> {
+impl<W: Write, T: Fn(&std::io::Error) -> bool> Write for Watched<W, T> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.out.write(bytes);
-        self.or_gone(written, bytes.len())
+        self.or_taken(written, bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         let flushed = self.out.flush();
-        self.or_gone(flushed, ())
+        self.or_taken(flushed, ())
     }
+}
+
+/// A stream whose reader may go away: the run is then told to end, once.
+pub(super) fn read_by_someone<W>(out: W, cancel: &Cancel) -> Watched<W, impl Fn(&std::io::Error) -> bool + use<W>> {
+    let cancel = cancel.clone();
+    Watched::new(out, move |error| {
+        // EIO: the terminal of a session that has ended.
+        let gone = error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO);
+        if gone {
+            cancel.gently.raise(Cause::HangUp);
+        }
+        gone
+    })
 }
 
 /// For what is told at once: whoever reads it is not written to line by line.

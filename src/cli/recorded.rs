@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::check::program::{Program, Settings};
 use crate::check::{Input, Kept};
+use crate::engine::Past;
 use crate::engine::event::{Body, Published};
-use crate::engine::{Past, own_sources};
 use crate::record::{Begun, Folder, Record, Store};
 use crate::report::texts::Texts;
 use crate::value::{Value, recorded};
@@ -76,10 +76,10 @@ impl Found {
         texts.collect::<Result<_, _>>().map_err(|why| refused(NOT_TOLD, why))
     }
 
-    /// The texts that the run was read from, and those that it is gone on with.
-    pub fn texts(&self, past: &Past, program: &Program) -> Result<Texts, ExitCode> {
-        let kept = self.kept(past)?.into_iter().map(|bytes| Arc::from(String::from_utf8_lossy(&bytes)));
-        Ok(kept.chain(own_sources(program).map(|(source, _)| source.text.clone())).collect())
+    /// The texts that the run was read from. One that can't be read is not shown; `report --verify` says so.
+    pub fn texts(&self) -> Texts {
+        let (store, run) = (self.store.clone(), self.record.run.clone());
+        Texts::new(move |hash| Some(String::from_utf8(store.source(&run, hash).ok()?).ok()?.into()))
     }
 
     /// The program as the run read it.

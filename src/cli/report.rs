@@ -1,13 +1,11 @@
 //! `runbook report RUN`: the report of a run, again, from its record alone; and whether the record is as it was written.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 
 use crate::engine::event::{Body, SourceFile};
 use crate::record::{Record, Store};
-use crate::report::texts::Texts;
 
 use super::forms::Form;
 use super::recorded::{Found, ends, found};
@@ -35,7 +33,8 @@ impl Report {
         if self.verify {
             return Ok(found.verify());
         }
-        let Found { record, store } = found;
+        let texts = found.texts();
+        let record = found.record;
         let run = &record.run;
         if let Some(broken) = &record.broken {
             eprintln!(
@@ -46,12 +45,6 @@ impl Report {
         if let Some(bytes) = record.torn {
             eprintln!("runbook: the last line of the record is torn (a loss of power): {bytes} bytes are left out");
         }
-        let texts: Texts = sources(&record)
-            .iter()
-            // One that can't be read is not shown; `--verify` says so.
-            .filter_map(|file| String::from_utf8(store.source(run, &file.hash).ok()?).ok())
-            .map(Arc::from)
-            .collect();
         let mut sink = Form::of(self.format, global.text(true)).sink(output::Gathered::default(), &texts);
         // What tells all of a run at its end tells it at the last one: a run may be undone behind its verdict.
         let whole = !matches!(self.format, Format::Text | Format::Json);

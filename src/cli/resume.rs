@@ -78,8 +78,7 @@ impl Resume {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
         }
         let footing = self.footing(&runtime, &program, &past)?;
-        // Of what was read before it was changed, too.
-        let texts = found.texts(&past, &program)?;
+        let texts = found.texts();
         let cancel = Cancel::new();
         let views = Views::new(self.format, global, false, &cancel, &texts);
         let (views, written) = views.with(&self.reports, &texts)?;

@@ -56,7 +56,7 @@ impl Rollback {
         }
         let runtime = runtime()?;
         let _lock = lock(&program, Some(&run), self.wait)?;
-        let texts = found.texts(&past, &program)?;
+        let texts = found.texts();
         let cancel = Cancel::new();
         let views = Views::new(self.format, global, false, &cancel, &texts);
         let (views, written) = views.with(&self.reports, &texts)?;

@@ -1,7 +1,7 @@
 //! The texts that spans point into.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Which file of a [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -51,6 +51,8 @@ pub struct Source {
     /// Where it lies, for what is relative to it; none for standard input and the stdlib.
     pub path: Option<PathBuf>,
     pub text: Arc<str>,
+    /// SHA-256 of the text, hexadecimal, once it was asked for.
+    pub hash: OnceLock<String>,
     line_starts: Vec<u32>,
 }
 
@@ -75,7 +77,7 @@ impl Sources {
     pub fn add(&mut self, name: impl Into<String>, path: Option<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1)).collect();
-        self.files.push(Source { name: name.into(), path, text, line_starts });
+        self.files.push(Source { name: name.into(), path, text, hash: OnceLock::new(), line_starts });
         FileId(self.files.len() as u32 - 1)
     }
 

@@ -72,7 +72,7 @@ pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, ide
 pub fn own_sources(program: &Program) -> impl Iterator<Item = (&Source, SourceFile)> {
     program.sources.iter().skip(library::FILES.len()).map(|(_, source)| {
         let path = source.path.as_deref().map(|path| std::path::absolute(path).unwrap_or(path.to_owned()));
-        let hash = library::hex(&Sha256::digest(source.text.as_bytes()));
+        let hash = source.hash.get_or_init(|| library::hex(&Sha256::digest(source.text.as_bytes()))).clone();
         (source, SourceFile { name: source.name.clone(), path: path.map(|path| path.display().to_string()), hash })
     })
 }

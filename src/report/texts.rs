@@ -6,20 +6,25 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use crate::check::library;
+use crate::check::library::{FILES, library};
 use crate::diagnostic::{FileId, Sources};
 use crate::engine::event::SourceFile;
 
-/// Texts by their SHA-256.
-#[derive(Clone, Default)]
-pub struct Texts(HashMap<String, Arc<str>>);
+/// Where a text is found by its SHA-256: looked for only by a form that shows lines.
+#[derive(Clone)]
+pub struct Texts(Arc<Find>);
 
-impl FromIterator<Arc<str>> for Texts {
-    fn from_iter<T: IntoIterator<Item = Arc<str>>>(texts: T) -> Self {
-        let hashed = texts.into_iter().map(|text| (library::hex(&Sha256::digest(text.as_bytes())), text));
-        Self(hashed.collect())
+type Find = dyn Fn(&str) -> Option<Arc<str>> + Send + Sync;
+
+impl Texts {
+    pub fn new(find: impl Fn(&str) -> Option<Arc<str>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self::new(|_| None)
     }
 }
 
@@ -34,12 +39,12 @@ impl Lines {
     pub fn of(texts: &Texts, files: &[SourceFile], stdlib: &str) -> Self {
         let mut lines = Self::default();
         for file in files {
-            if let Some(text) = texts.0.get(&file.hash) {
-                lines.add(&file.name, text.clone());
+            if let Some(text) = (texts.0)(&file.hash) {
+                lines.add(&file.name, text);
             }
         }
-        if stdlib == &*crate::check::library().hash {
-            library::FILES.iter().for_each(|(name, text)| lines.add(&format!("stdlib/{name}.runbook"), (*text).into()));
+        if stdlib == &*library().hash {
+            FILES.iter().for_each(|(name, text)| lines.add(&format!("stdlib/{name}.runbook"), (*text).into()));
         }
         lines
     }
