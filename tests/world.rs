@@ -144,7 +144,7 @@ fn each_check_of_the_standard_library_holds_and_differs() {
     }
     // `tests/tls.rs` proves it against real certificates.
     proven.push("net.certificate_lasts");
-    // And `tests/docker.rs` these, against a real engine.
+    // And `tests/e2e_docker.rs` these, against a real engine.
     proven.extend(["docker.healthy", "docker.stable", "docker.quiet", "docker.within_limits"]);
     proven.extend(["docker.no_plaintext_secrets", "docker.secret_mounted", "compose.as_declared"]);
     let mut all: Vec<String> = Vec::new();
