@@ -468,7 +468,7 @@ fn params_are_set_by_profile_file_and_command_line() {
     assert_eq!(told.status, 0, "{}", told.text);
     assert!(told.text.contains("from profile") && told.text.contains("│ 8"), "{}", told.text);
     let wrong = story.run(&["exec", "--profile", "prod", "--set", "b=many", "plan.runbook"]);
-    assert!(wrong.status == 2 && wrong.text.contains("`many` is no number"), "{}", wrong.text);
+    assert!(wrong.status == 2 && wrong.text.contains("what `--set b=…` gives is no number"), "{}", wrong.text);
 }
 
 #[test]

@@ -156,7 +156,8 @@ impl Checker {
                 match from_toml(value, &ty) {
                     Some(value) => given.push((param.name.text.clone(), value, format!("--params {file}").into())),
                     None => {
-                        let message = format!("`{file}` sets `{name}` to `{value}`, which is no {ty}");
+                        // The value may be a secret that was meant for another param.
+                        let message = format!("what `{file}` sets `{name}` to is no {ty}");
                         self.error(Diagnostic::new(Code::BadParam, param.name.span, message).label(format!("a {ty}")));
                     }
                 }
@@ -174,7 +175,7 @@ impl Checker {
             match from_text(text, &ty, &settings.typed_in) {
                 Some(value) => given.push((param.name.text.clone(), value, "--set".into())),
                 None => {
-                    let message = format!("`--set {name}={text}`: `{text}` is no {ty}");
+                    let message = format!("what `--set {name}=…` gives is no {ty}");
                     let help = example(&ty).map(|example| format!("such as `--set {name}={example}`"));
                     self.error(
                         Diagnostic::new(Code::BadParam, param.name.span, message)

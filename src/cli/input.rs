@@ -52,12 +52,18 @@ fn find(file: &str) -> Result<PathBuf, String> {
     Err(format!("there is no file `{file}`"))
 }
 
+/// What is wrong with a TOML file, and where; never its line, which may hold a secret.
+fn wrong_at(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {}, column {column}: {}", before.matches('\n').count() + 1, error.message())
+}
+
 impl Choice {
     pub fn settings(&self) -> Result<Settings, String> {
         let mut set = Vec::new();
         for text in &self.set {
-            let (name, value) =
-                text.split_once('=').ok_or_else(|| format!("`--set {text}` has no `=`: write `--set name=value`"))?;
+            let (name, value) = text.split_once('=').ok_or("a `--set` has no `=`: write `--set name=value`")?;
             set.push((name.trim().to_owned(), value.to_owned()));
         }
         let params = match &self.params {
@@ -65,9 +71,9 @@ impl Choice {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| format!("the params file `{}` can't be read: {error}", path.display()))?;
-                let table = text
-                    .parse::<toml::Table>()
-                    .map_err(|error| format!("the params file `{}` is not TOML: {error}", path.display()))?;
+                let table = text.parse::<toml::Table>().map_err(|error| {
+                    format!("the params file `{}` is not TOML: {}", path.display(), wrong_at(&text, &error))
+                })?;
                 Some((path.display().to_string(), table))
             }
         };

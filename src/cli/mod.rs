@@ -132,11 +132,20 @@ const NOT_RUN: u8 = 2;
 /// It could not be told, or not be recorded: nothing was begun.
 const NOT_TOLD: u8 = 4;
 
+/// Secrets are in this program's memory: no core dump is written of it, and no other program of the same user reads it
+/// (prctl(2), PR_SET_DUMPABLE). What it starts is not concerned: execve(2) sets that back.
+fn undumpable() {
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!("this program's memory can be dumped: {error}");
+    }
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     if let Some(code) = crate::world::shell::keeper::main() {
         return code;
     }
+    undumpable();
     output::broken_pipes();
     let cli = Cli::parse();
     let global = Global { color: cli.color, quiet: cli.quiet, verbose: cli.verbose };

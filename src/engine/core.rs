@@ -2,7 +2,7 @@
 //!
 //! There is nothing in here that could change the world.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::check::program::{Program, Step, VERDICT, Var};
 use crate::diagnostic::Span;
@@ -14,6 +14,7 @@ use super::facts::Changed;
 use super::redact::Redactor;
 use super::risk::Risks;
 use super::scope::{Bound, Scope, Slots};
+use super::secrets::Kept;
 use super::world::{Look, Trust, Vouch};
 
 /// The engine's state for one run.
@@ -30,8 +31,10 @@ pub struct Core {
     pub risks: Risks,
     /// What happens is kept, so that the run can be gone on with.
     pub recording: bool,
-    /// Secrets of the top level that were used, so that each is read once.
-    pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Answer>>,
+    /// Secrets of the top level that were read, so that each is read once.
+    pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Kept>>,
+    /// The variables that secrets are read from: commands do not inherit them.
+    pub withheld: RwLock<Arc<[Arc<str>]>>,
 }
 
 /// Where in a run something happens: what every event and question carries along.
@@ -118,6 +121,23 @@ impl Core {
     /// Learns a secret for redaction. One that can't be redacted honestly is refused: it becomes unknown.
     pub fn learn(&self, name: &str, value: &Value) -> Result<(), Answer> {
         self.emitter.redactor().learn(name, value).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+    }
+
+    /// Commands do not inherit this variable.
+    pub fn withhold(&self, variable: Arc<str>) {
+        let mut withheld = self.withheld.write().unwrap_or_else(PoisonError::into_inner);
+        if !withheld.contains(&variable) {
+            *withheld = withheld.iter().cloned().chain([variable]).collect();
+        }
+    }
+
+    pub fn withheld(&self) -> Arc<[Arc<str>]> {
+        self.withheld.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether something was done, or, in a dry run, would have been: what was read before may be another now.
+    pub fn has_acted(&self) -> bool {
+        self.emitter.has_acted() || self.changed.as_ref().is_some_and(|changed| changed.latest().is_some())
     }
 
     /// An answer for the record, without secrets.

@@ -25,6 +25,7 @@ use super::options::{Chosen, Options};
 use super::redact::Redactor;
 use super::risk::Risks;
 use super::scope::{Bound, Outdated, Scope, Slots};
+use super::secrets;
 use super::start;
 use super::world::{Clock, Look, Trust, Vouch};
 
@@ -58,8 +59,11 @@ pub async fn dry_run(
         changed: Some(Changed::default()),
         recording: false,
         secrets: tokio::sync::Mutex::default(),
+        withheld: std::sync::RwLock::new([].into()),
     };
+    let early = secrets::read_early(&core).await;
     start::announce(&core, Mode::DryRun, &chosen, options, None);
+    core.emitter.emit_held(early);
     start::globals(&core, None).await;
     let walk = Walk { core: &core };
     walk.stops().await;

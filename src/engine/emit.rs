@@ -44,7 +44,12 @@ struct Inner {
     acted: bool,
     /// What happens is in the record already: it is gone through again, and told to nobody.
     silent: bool,
+    /// What was emitted before the run is announced.
+    held: Option<Vec<Held>>,
 }
+
+/// An event that waits for the run to be announced.
+pub type Held = (Place, Body);
 
 /// What the sums at the end of a run are made of: a fold over the events, kept up as they pass.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +109,7 @@ impl Emitter {
 
     pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, outlets: Outlets, unkept: Flag) -> Self {
         let Outlets { ledger, sinks } = outlets;
-        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), acted: false, silent: false };
+        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), acted: false, silent: false, held: None };
         Self { clock, redactor, inner: Mutex::new(inner), unkept }
     }
 
@@ -127,9 +132,29 @@ impl Emitter {
 
     pub fn emit(&self, place: Place, body: Body) {
         let mut inner = self.lock();
-        if !inner.silent {
+        if let Some(held) = &mut inner.held {
+            held.push((place, body));
+        } else if !inner.silent {
             self.publish(&mut inner, place, body);
         }
+    }
+
+    /// Holds back what is emitted from now on, until [`Emitter::held`] takes it.
+    pub fn hold(&self) {
+        self.lock().held = Some(Vec::new());
+    }
+
+    pub fn held(&self) -> Vec<Held> {
+        self.lock().held.take().unwrap_or_default()
+    }
+
+    pub fn emit_held(&self, held: Vec<Held>) {
+        held.into_iter().for_each(|(place, body)| self.emit(place, body));
+    }
+
+    /// Whether an action was announced.
+    pub fn has_acted(&self) -> bool {
+        self.lock().acted
     }
 
     /// Announces an action: what it returns is what lets the action start. Without it, the action could not be recorded.

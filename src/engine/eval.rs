@@ -18,6 +18,7 @@ use super::core::{Core, Site};
 use super::facts::FactKey;
 use super::functions;
 use super::scope::{Bound, Outdated};
+use super::secrets::Kept;
 use super::shell_command;
 use super::world::{ArgValue, Request};
 
@@ -210,10 +211,13 @@ impl<'c> Eval<'c> {
         }
     }
 
-    /// A secret of the top level: read when it is first used, then kept.
+    /// A secret of the top level: read once, then kept. A file that was read before the first action is read again when
+    /// it is first used after one: the action may have written it.
     async fn secret(&self, name: &str, var: Var, source: &Expr) -> Answer {
-        if let Some(answer) = self.core.secrets.lock().await.get(&var) {
-            return answer.clone();
+        if let Some(kept) = self.core.secrets.lock().await.get(&var)
+            && (!kept.early || self.site.ahead || !self.core.has_acted())
+        {
+            return kept.answer.clone();
         }
         if self.site.ahead {
             return Answer::unknown(
@@ -225,7 +229,7 @@ impl<'c> Eval<'c> {
         let answer = self.sealed(name, global.eval(source).await);
         // What could not be told may be told later; what was read is read once.
         if !matches!(answer, Answer::Unknown(_)) {
-            self.core.secrets.lock().await.insert(var, answer.clone());
+            self.core.secrets.lock().await.insert(var, Kept { answer: answer.clone(), early: false });
         }
         answer
     }
@@ -331,6 +335,8 @@ impl<'c> Eval<'c> {
             args,
             wants: call.wants.fields(),
             root: self.core.program.root.clone(),
+            withheld: self.core.withheld(),
+            secrets: self.core.redactor().clone(),
         }
     }
 

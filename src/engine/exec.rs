@@ -29,6 +29,7 @@ use super::redact::Redactor;
 use super::resume::{Decisions, Footing, Looked};
 use super::risk::{self, Risks};
 use super::scope::Slots;
+use super::secrets;
 use super::start;
 use super::step::{Course, End, Halt};
 use super::stop::Watch;
@@ -109,6 +110,8 @@ impl Way<'_> {
         if let Some(past) = past {
             core.emitter.continue_behind(&past.events);
         }
+        // Known before anything is shown.
+        let early = secrets::read_early(&core).await;
         match self {
             Way::Anew => start::announce(&core, Mode::Exec, &chosen, &options, Some(identity)),
             Way::On(_, _, resumed) => core.emit(&Site::default(), core.program.span, Body::Resumed(Box::new(resumed))),
@@ -121,6 +124,7 @@ impl Way<'_> {
                 return exec.verdict(tally, &chosen, began).await;
             }
         }
+        core.emitter.emit_held(early);
         tokio::select! {
             biased;
             () = exec.steps(&chosen, &mut tally) => {}
@@ -153,6 +157,7 @@ pub(super) fn core_of(
         slots: Slots::default(),
         changed: None,
         secrets: tokio::sync::Mutex::default(),
+        withheld: std::sync::RwLock::new([].into()),
     }
 }
 

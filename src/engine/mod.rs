@@ -32,6 +32,7 @@ mod in_place;
 mod proof;
 mod risk;
 mod scope;
+mod secrets;
 mod start;
 mod statement;
 mod step;

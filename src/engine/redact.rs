@@ -119,6 +119,12 @@ impl Redactor {
         known.replace(text).unwrap_or_else(|| text.to_owned())
     }
 
+    /// Whether a secret stands in the text.
+    pub fn holds(&self, text: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        known.finder.as_ref().is_some_and(|finder| finder.automaton.is_match(text))
+    }
+
     /// The only way for an event to leave the engine.
     pub fn publish(&self, event: Event) -> Published {
         let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -22,6 +22,7 @@ use super::options::{Chosen, Identity, Options};
 use super::past::Past;
 use super::proof;
 use super::redact::Redactor;
+use super::secrets;
 use super::start;
 use super::step::{Course, End, Halt, Kind, Within};
 use super::stop::Watch;
@@ -126,6 +127,7 @@ pub async fn preflight(
     let chosen = Chosen::of(&core.program, &options);
     let exec =
         Exec::new(&core, world.act, world.people, Cancel::new(), &watch, Some(past), decisions, Footing::default());
+    secrets::read_early(&core).await;
     start::globals(&core, Some(past)).await;
     for (at, step) in core.program.steps.iter().enumerate() {
         let begun = chosen.holds(at) && past.steps.get(&*step.name).is_some_and(|past| past.attempt > 0);

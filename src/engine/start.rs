@@ -3,9 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::check::library;
-use crate::check::program::{
-    Arg, Checklist, Effect, Expr, ExprKind, GlobalKind, LinkKind, Member, Program, Stmt, Text, TextPart,
-};
+use crate::check::program::{Checklist, Effect, Expr, GlobalKind, Member, Program, Stmt};
 use crate::diagnostic::{Source, Span};
 use crate::value::{Answer, Truth, UnknownCause, Value, recorded};
 
@@ -17,6 +15,7 @@ use super::event::{Body, FORMAT, Mode, Param, Seconds, SourceFile, StepTitle};
 use super::group::{self, Expansion};
 use super::options::{Chosen, Identity, Options};
 use super::past::Past;
+use super::secrets;
 
 /// The first event.
 pub fn announce(core: &Core, mode: Mode, chosen: &Chosen, options: &Options, identity: Option<Identity>) {
@@ -77,7 +76,8 @@ pub fn own_sources(program: &Program) -> impl Iterator<Item = (&Source, SourceFi
     })
 }
 
-/// Binds params and evaluates the top level's `let`s, in order. Secrets are read when they are first used.
+/// Binds params and evaluates the top level's `let`s, in order. Secrets that rest on these are then read, too, if that
+/// has no side effect.
 ///
 /// `past`: what a run that is gone on with had bound already; that stays.
 pub async fn globals(core: &Core, past: Option<&Past>) {
@@ -99,6 +99,7 @@ pub async fn globals(core: &Core, past: Option<&Past>) {
             GlobalKind::Secret(_) => {}
         }
     }
+    core.emitter.emit_held(secrets::read_early(core).await);
 }
 
 /// A value as it was recorded. One that was secret is worked out again, where that asks nothing of the world.
@@ -113,25 +114,7 @@ pub async fn remembered(core: &Core, site: &Site, expr: &Expr, data: &serde_json
 
 /// Whether an expression asks the world.
 pub fn probes(expr: &Expr) -> bool {
-    let text = |text: &Text| text.parts.iter().any(|part| matches!(part, TextPart::Hole(hole) if probes(hole)));
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Var(..) => false,
-        ExprKind::Text(parts) => text(parts),
-        ExprKind::List(items) | ExprKind::Logic { terms: items, .. } => items.iter().any(probes),
-        ExprKind::Map(entries) => entries.iter().any(|(key, value)| text(key) || probes(value)),
-        ExprKind::Chain { base, links } => {
-            probes(base) || links.iter().any(|link| matches!(&link.kind, LinkKind::Index(at) if probes(at)))
-        }
-        ExprKind::Call(call) => {
-            call.native.effect != Effect::Function
-                || call.args.iter().flatten().any(|arg| matches!(arg, Arg::Value(value) if probes(value)))
-        }
-        ExprKind::Not(inner) | ExprKind::Negative(inner) => probes(inner),
-        ExprKind::Compare { left, right, .. } => probes(left) || probes(right),
-        ExprKind::Matches { subject, .. } | ExprKind::Test { subject, .. } => probes(subject),
-        ExprKind::Arithmetic { first, rest } => probes(first) || rest.iter().any(|(_, term)| probes(term)),
-        ExprKind::Quantifier { over, body, .. } => probes(over) || probes(body),
-    }
+    secrets::calls(expr).iter().any(|call| call.native.effect != Effect::Function)
 }
 
 /// Tells of a binding. What a record holds is told where it is looked at, not here.

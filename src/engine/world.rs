@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::check::program::Native;
 use crate::value::{Answer, Map, Number, Record, Value};
 
+use super::redact::Redactor;
+
 /// Looks at the world; can't change it.
 pub trait Look: Send + Sync {
     /// Answers within the request's limit; dropping the future ends the question. Never panics, whatever is answered.
@@ -166,6 +168,10 @@ pub struct Request {
     pub limit: Duration,
     /// The folder that commands run in where nothing else is said.
     pub root: Arc<Path>,
+    /// Variables of this program's environment that commands do not inherit: secrets are read from them.
+    pub withheld: Arc<[Arc<str>]>,
+    /// Knows the secrets of the run, which not everybody may be sent.
+    pub secrets: Arc<Redactor>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -78,7 +78,7 @@ impl Compose {
             words.extend(["--timeout".to_owned(), grace.as_secs().to_string()]);
         }
         words.extend(texts(&request, "services"));
-        shell::act_on(words, folder(&request), output, cancel).await
+        shell::act_on(&request, words, folder(&request), output, cancel).await
     }
 
     async fn tool(&self) -> Result<&Tool, Unknown> {
@@ -87,7 +87,7 @@ impl Compose {
                 for words in TOOLS {
                     let asked = words.iter().copied().chain(["version", "--short"]).map(str::to_owned).collect();
                     // A `docker` without the plugin takes `compose` for a mistake, and says so.
-                    let Ok(said) = shell::said(asked, PathBuf::from("/"), VERSION_LIMIT).await else { continue };
+                    let Ok(said) = shell::said(None, asked, PathBuf::from("/"), VERSION_LIMIT).await else { continue };
                     let version = said.trim().trim_start_matches('v').to_owned();
                     if version.starts_with(|char: char| char.is_ascii_digit()) {
                         return Ok(Tool { words, version });
@@ -113,7 +113,7 @@ impl Compose {
         let tool = self.tool().await?;
         let mut words = tool.command(request, "config");
         words.push("--hash=*".to_owned());
-        let said = shell::said(words, folder(request), request.limit).await.map_err(|why| {
+        let said = shell::said(Some(request), words, folder(request), request.limit).await.map_err(|why| {
             Unknown::new(UnknownCause::Unreadable, format!("`{} config` {why}", tool.words.join(" ")))
         })?;
         let mut services = BTreeMap::new();
@@ -214,7 +214,7 @@ impl Compose {
         if tool.words.len() > 1 {
             let mut words = tool.command(request, "config");
             words.extend(["--format".to_owned(), "json".to_owned()]);
-            let said = shell::said(words, dir.clone(), request.limit).await;
+            let said = shell::said(Some(request), words, dir.clone(), request.limit).await;
             let json = said.ok().and_then(|said| serde_json::from_str::<serde_json::Value>(&said).ok());
             if let Some(name) = json.as_ref().and_then(|json| json["name"].as_str()) {
                 return Ok(name.to_owned());

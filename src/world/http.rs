@@ -22,9 +22,11 @@ use super::certificate;
 /// The largest body that is read.
 const LARGEST: usize = 8 << 20;
 
-/// What sets clients apart: how many redirects they follow, whose certificates they trust besides, whether they never
-/// meet a certificate.
-type Kind = (usize, Option<String>, bool);
+/// What sets clients apart: whose certificates they trust besides, whether they never meet a certificate.
+type Kind = (Option<String>, bool);
+
+/// The most redirects that are followed.
+const REDIRECTS: usize = 50;
 
 /// Clients by what sets them apart. Each keeps its connections.
 #[derive(Clone, Default)]
@@ -81,11 +83,8 @@ impl Http {
             )));
         }
         let place = place(&url);
-        let client = self.client(request).await?;
-        let building = build(&client, request, url)?;
-        match tokio::time::timeout(limit, answered(building, request, began)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(told(&error, &place)),
+        match tokio::time::timeout(limit, self.followed(request, url, began)).await {
+            Ok(answered) => answered,
             Err(_) => {
                 let limit = display::duration_text(limit.try_into().unwrap_or_default());
                 Err(Unknown::new(UnknownCause::NoAnswer, format!("no answer from {place} within {limit}")))
@@ -93,27 +92,45 @@ impl Http {
         }
     }
 
-    async fn client(&self, request: &Request) -> Result<Client, Unknown> {
+    /// Asks, and follows redirects.
+    async fn followed(&self, request: &Request, url: reqwest::Url, began: Instant) -> Result<Answer, Unknown> {
         let redirects =
             request.number("redirects").and_then(Number::as_i64).and_then(|count| usize::try_from(count).ok());
-        let redirects = redirects.unwrap_or(0).min(50);
-        let plain = redirects == 0 && request.text("url").is_some_and(|url| url.starts_with("http://")) && !proxied();
-        let key = (redirects, request.text("ca").map(str::to_owned), plain);
+        let mut left = redirects.unwrap_or(0).min(REDIRECTS);
+        let follows = left > 0;
+        let mut hop = Hop::first(request, url);
+        loop {
+            let place = place(&hop.url);
+            let client = self.client(request, &hop.url).await?;
+            let response = hop.build(&client, request)?.send().await.map_err(|error| told(&error, &place))?;
+            hop = match hop.next(request, &response) {
+                Ok(Some(_)) if follows && left == 0 => {
+                    let why = format!("{place} redirects more often than is followed");
+                    return Err(Unknown::new(UnknownCause::NoAnswer, why));
+                }
+                Ok(Some(next)) if follows => next,
+                Err(unknown) if follows => return Err(unknown),
+                _ => return answered(response, request, began).await.map_err(|error| told(&error, &place)),
+            };
+            left -= 1;
+        }
+    }
+
+    async fn client(&self, request: &Request, url: &reqwest::Url) -> Result<Client, Unknown> {
+        let plain = url.scheme() == "http" && !proxied();
+        let key = (request.text("ca").map(str::to_owned), plain);
         if let Some(client) = self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&key) {
             return Ok(client.clone());
         }
         // ring's ciphers; a second call finds them installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
-            .redirect(if key.0 == 0 {
-                reqwest::redirect::Policy::none()
-            } else {
-                reqwest::redirect::Policy::limited(key.0)
-            })
+            // They are followed here: reqwest would hand the author's headers and a Referer to whoever is named.
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("runbook/", env!("CARGO_PKG_VERSION")))
             .pool_max_idle_per_host(64)
             .tls_info(true);
-        if let Some(ca) = &key.1 {
+        if let Some(ca) = &key.0 {
             let authority = certificate::authority(Path::new(ca)).await?;
             builder = builder.tls_certs_merge(
                 authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()),
@@ -145,31 +162,95 @@ fn place(url: &reqwest::Url) -> String {
     }
 }
 
-fn build(client: &Client, request: &Request, mut url: reqwest::Url) -> Result<reqwest::RequestBuilder, Unknown> {
-    let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
-    let texts = |name: &str| -> Vec<(String, String)> {
-        request.map(name).map_or_else(Vec::new, |map| {
-            map.entries
-                .iter()
-                .filter_map(|(key, value)| Some((key.to_string(), value.unsealed().to_text()?.to_string())))
-                .collect()
-        })
-    };
-    let method = match &*request.native.name {
-        "http.head" => Method::HEAD,
-        "http.post" | "http.post_query" => Method::POST,
-        "http.put" => Method::PUT,
-        "http.patch" => Method::PATCH,
-        "http.delete" => Method::DELETE,
-        _ => Method::GET,
-    };
-    let query = texts("query");
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
+/// One request on the way to the answer.
+struct Hop {
+    url: reqwest::Url,
+    method: Method,
+    /// It goes to the origin that the author named: with their headers, their credentials, their body.
+    own: bool,
+    body: bool,
+}
+
+impl Hop {
+    fn first(request: &Request, mut url: reqwest::Url) -> Self {
+        let method = match &*request.native.name {
+            "http.head" => Method::HEAD,
+            "http.post" | "http.post_query" => Method::POST,
+            "http.put" => Method::PUT,
+            "http.patch" => Method::PATCH,
+            "http.delete" => Method::DELETE,
+            _ => Method::GET,
+        };
+        let query = texts(request, "query");
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Self { url, method, own: true, body: true }
     }
-    let mut building = client.request(method, url);
+
+    /// Where a response sends the request on to, if it does (RFC 9110, section 15.4). Within the origin everything goes
+    /// along. Another origin was not named by the author, but by the server: it is asked with GET and HEAD alone, without
+    /// headers, credentials or body of theirs, and not at all if the new URL holds a secret.
+    fn next(&self, request: &Request, response: &Response) -> Result<Option<Self>, Unknown> {
+        let status = response.status().as_u16();
+        let location = response.headers().get(reqwest::header::LOCATION);
+        let (301 | 302 | 303 | 307 | 308, Some(location)) = (status, location) else { return Ok(None) };
+        let place = place(&self.url);
+        let refused = |why: String| Unknown::new(UnknownCause::Invalid, format!("{place} redirects {why}"));
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let Ok(mut url) = self.url.join(&location) else { return Ok(None) };
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refused(format!("to a URL of the scheme `{}`, which is not followed", url.scheme())));
+        }
+        let own = self.own && url.origin() == self.url.origin();
+        let to_get =
+            status == 303 && self.method != Method::HEAD || matches!(status, 301 | 302) && self.method == Method::POST;
+        let method = if to_get { Method::GET } else { self.method.clone() };
+        // A URL's credentials are the author's; those that a server puts there are nobody's.
+        let (user, password) = match own {
+            true => (self.url.username().to_owned(), self.url.password().map(str::to_owned)),
+            false => (String::new(), None),
+        };
+        let _ = url.set_username(&user);
+        let _ = url.set_password(password.as_deref());
+        let next = self::place(&url);
+        if !own && !matches!(method, Method::GET | Method::HEAD) {
+            return Err(refused(format!("to another origin ({next}), and a {method} is not sent on to one")));
+        }
+        if !own && request.secrets.holds(url.as_str()) {
+            return Err(refused(format!("to another origin ({next}) with a secret in the URL, which is not followed")));
+        }
+        Ok(Some(Self { url, method, own, body: self.body && !to_get }))
+    }
+
+    fn build(&self, client: &Client, request: &Request) -> Result<reqwest::RequestBuilder, Unknown> {
+        let building = client.request(self.method.clone(), self.url.clone());
+        match self.own {
+            true => dressed(building, request, self.body),
+            false => Ok(building),
+        }
+    }
+}
+
+/// A map of texts that a request is given.
+fn texts(request: &Request, name: &str) -> Vec<(String, String)> {
+    request.map(name).map_or_else(Vec::new, |map| {
+        map.entries
+            .iter()
+            .filter_map(|(key, value)| Some((key.to_string(), value.unsealed().to_text()?.to_string())))
+            .collect()
+    })
+}
+
+/// With what the author sends: headers, credentials, a body.
+fn dressed(
+    mut building: reqwest::RequestBuilder,
+    request: &Request,
+    body: bool,
+) -> Result<reqwest::RequestBuilder, Unknown> {
+    let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
     let mut headers = HeaderMap::new();
-    for (name, value) in texts("headers") {
+    for (name, value) in texts(request, "headers") {
         let name =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
         let mut value = HeaderValue::from_str(&value)
@@ -191,19 +272,21 @@ fn build(client: &Client, request: &Request, mut url: reqwest::Url) -> Result<re
     if bodies > 1 {
         return Err(invalid("only one of `json`, `form` and `body` can be the body".to_owned()));
     }
+    if !body {
+        return Ok(building);
+    }
     if let Some(json) = request.value("json") {
         let body = serde_json::to_vec(&json.to_json(true)).map_err(|error| invalid(error.to_string()))?;
         building = building.header("content-type", "application/json").body(body);
     } else if request.value("form").is_some() {
-        building = building.form(&texts("form"));
+        building = building.form(&texts(request, "form"));
     } else if let Some(body) = request.text("body") {
         building = building.body(body.to_owned());
     }
     Ok(building)
 }
 
-async fn answered(building: reqwest::RequestBuilder, request: &Request, began: Instant) -> reqwest::Result<Answer> {
-    let mut response = building.send().await?;
+async fn answered(mut response: Response, request: &Request, began: Instant) -> reqwest::Result<Answer> {
     let mut body = Vec::new();
     let mut whole = true;
     while let Some(chunk) = response.chunk().await? {
@@ -327,9 +410,7 @@ fn told(error: &reqwest::Error, place: &str) -> Unknown {
         source = behind(cause);
     }
     let all = chain.join(": ");
-    let why = if error.is_redirect() {
-        format!("{place} redirects more often than is followed")
-    } else if all.contains("dns error") || all.contains("lookup address") {
+    let why = if all.contains("dns error") || all.contains("lookup address") {
         format!("the name of {place} does not resolve")
     } else if all.contains("invalid HTTP") || all.contains("parse") {
         format!("{place} answered something that is not HTTP")

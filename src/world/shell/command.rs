@@ -31,6 +31,8 @@ pub(super) struct Command {
     program: Vec<String>,
     dir: PathBuf,
     env: Vec<(String, String)>,
+    /// Variables that are not inherited.
+    withheld: Arc<[Arc<str>]>,
     stdin: Option<String>,
 }
 
@@ -47,7 +49,12 @@ pub(super) struct Ended {
 impl Command {
     /// A program with its arguments, in a folder.
     pub fn new(program: Vec<String>, dir: PathBuf) -> Self {
-        Self { program, dir, env: Vec::new(), stdin: None }
+        Self { program, dir, env: Vec::new(), withheld: [].into(), stdin: None }
+    }
+
+    /// With the environment that a request gives it.
+    pub fn surrounded(self, request: &Request) -> Result<Self, String> {
+        Ok(Self { env: variables(request)?, withheld: request.withheld.clone(), ..self })
     }
 
     pub fn of(request: &Request) -> Result<Self, String> {
@@ -70,21 +77,10 @@ impl Command {
         if program.first().is_none_or(String::is_empty) {
             return Err("no program is named".to_owned());
         }
-        if let Some(map) = request.map("env") {
-            for (name, value) in &map.entries {
-                if name.is_empty() || name.contains(['=', '\0']) {
-                    return Err(format!("`{name}` is no name of a variable"));
-                }
-                let value = value.unsealed().to_text().unwrap_or_default().to_string();
-                if value.contains('\0') {
-                    return Err(format!("the variable `{name}` holds a NUL byte"));
-                }
-                env.push((name.to_string(), value));
-            }
-        }
+        env.extend(variables(request)?);
         let dir = request.text("dir").map_or_else(|| request.root.to_path_buf(), PathBuf::from);
         let stdin = request.value("stdin").map(Value::unsealed).and_then(Value::to_text).map(|text| text.to_string());
-        Ok(Self { program, dir, env, stdin })
+        Ok(Self { program, dir, env, withheld: request.withheld.clone(), stdin })
     }
 
     /// Runs it to its end. On `cancel` everything that it started is ended; in a sandbox that happens in any case.
@@ -97,9 +93,11 @@ impl Command {
         let began = Instant::now();
         let name = self.program.first().cloned().unwrap_or_default();
         let mut command = tokio::process::Command::new(&name);
+        command.args(&self.program[1..]).current_dir(&self.dir);
+        for name in &*self.withheld {
+            command.env_remove(&**name);
+        }
         command
-            .args(&self.program[1..])
-            .current_dir(&self.dir)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
@@ -149,6 +147,22 @@ impl Command {
         drop(private);
         Ok(Ended { status: status.code(), signal: status.signal(), cancelled, stdout, stderr, time: began.elapsed() })
     }
+}
+
+/// The variables that a request's `env` gives.
+fn variables(request: &Request) -> Result<Vec<(String, String)>, String> {
+    let mut env = Vec::new();
+    for (name, value) in request.map("env").iter().flat_map(|map| &map.entries) {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!("`{name}` is no name of a variable"));
+        }
+        let value = value.unsealed().to_text().unwrap_or_default().to_string();
+        if value.contains('\0') {
+            return Err(format!("the variable `{name}` holds a NUL byte"));
+        }
+        env.push((name.to_string(), value));
+    }
+    Ok(env)
 }
 
 /// A stream that is being read, and what of it is kept.

@@ -28,22 +28,37 @@ pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: Cance
     }
 }
 
-/// A command that another backend makes.
+/// A command that another backend makes of a request, in the request's environment.
 pub(super) async fn act_on(
+    request: &Request,
     program: Vec<String>,
     dir: PathBuf,
     output: Arc<dyn Output>,
     cancel: CancellationToken,
 ) -> Outcome {
-    carry_out(Command::new(program, dir), output, cancel).await
+    match Command::new(program, dir).surrounded(request) {
+        Ok(command) => carry_out(command, output, cancel).await,
+        Err(why) => not_started(&why),
+    }
 }
 
-/// What a command that only reads says to its standard output; else why it did not, as the end of a sentence.
-pub(super) async fn said(program: Vec<String>, dir: PathBuf, limit: Duration) -> Result<String, String> {
+/// What a command that only reads says to its standard output; else why it did not, as the end of a sentence. Made for
+/// a request, it runs in that one's environment.
+pub(super) async fn said(
+    request: Option<&Request>,
+    program: Vec<String>,
+    dir: PathBuf,
+    limit: Duration,
+) -> Result<String, String> {
+    let command = Command::new(program, dir);
+    let command = match request {
+        Some(request) => command.surrounded(request)?,
+        None => command,
+    };
     let cancel = CancellationToken::new();
     // Dropped with the question, it ends the command.
     let end = cancel.clone().drop_guard();
-    let running = tokio::spawn(Command::new(program, dir).run(None, cancel, None));
+    let running = tokio::spawn(command.run(None, cancel, None));
     let ended = match tokio::time::timeout(limit, running).await {
         Ok(Ok(ended)) => ended.map_err(|why| format!("could not be started: {why}"))?,
         Ok(Err(_)) => return Err("could not be waited for".to_owned()),
