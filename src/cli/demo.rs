@@ -86,7 +86,7 @@ impl Demo {
                 eprintln!("\nNext: `runbook demo --dry-run` shows what a review sees, before and after.");
             }
             service.abort();
-            Ok::<ExitCode, Box<dyn std::error::Error>>(run::exit_code(&ended))
+            Ok::<ExitCode, Box<dyn std::error::Error>>(run::exit_code(&ended).into())
         })?;
         runtime.shutdown_background();
         Ok(code)

@@ -12,6 +12,7 @@ mod resume;
 mod rollback;
 mod run;
 mod runs;
+mod signals;
 
 use std::process::ExitCode;
 

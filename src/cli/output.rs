@@ -7,6 +7,7 @@ use crate::engine::cancel::Cause;
 use crate::engine::{Cancel, Redactor};
 use crate::report::text::Settings;
 
+use super::signals::is_ignored;
 use super::{Global, When};
 
 impl Global {
@@ -111,12 +112,13 @@ impl<W: Write, T: Fn(&std::io::Error) -> bool> Write for Watched<W, T> {
 pub(super) fn read_by_someone<W>(out: W, cancel: &Cancel) -> Watched<W, impl Fn(&std::io::Error) -> bool + use<W>> {
     let cancel = cancel.clone();
     Watched::new(out, move |error| {
-        // EIO: the terminal of a session that has ended.
-        let gone = error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO);
-        if gone {
+        let no_reader = error.kind() == std::io::ErrorKind::BrokenPipe;
+        // EIO: the terminal of a session that has ended. Who ignores hang-ups (nohup(1)) expects that.
+        let no_terminal = error.raw_os_error() == Some(libc::EIO);
+        if no_reader || no_terminal && !is_ignored(libc::SIGHUP) {
             cancel.gently.raise(Cause::HangUp);
         }
-        gone
+        no_reader || no_terminal
     })
 }
 

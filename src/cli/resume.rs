@@ -20,7 +20,8 @@ use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::{Found, found, settings};
-use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime};
+use super::run::{Acting, exit_code, lock, program, real, refused, runtime};
+use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
 #[derive(Args)]
@@ -80,6 +81,7 @@ impl Resume {
         let footing = self.footing(&runtime, &program, &past)?;
         let texts = found.texts();
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
         let (views, written) = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
@@ -92,13 +94,15 @@ impl Resume {
             identity,
             redactor: output::REDACTOR.clone(),
             outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
-            cancel: cancel.clone(),
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, go_on(setup, &past, footing, resumed)));
+        let ended = runtime.block_on(go_on(setup, &past, footing, resumed));
+        let code = exit_code(&ended);
+        signals.over(code);
         runtime.shutdown_background();
         drop(begun.held);
         written.whole(Some(&run));
-        Ok(exit_code(&ended))
+        Ok(code.into())
     }
 
     /// Looks at what is recorded, and asks who is there what nothing tells.

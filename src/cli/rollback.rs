@@ -14,7 +14,8 @@ use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::found;
-use super::run::{exit_code, listening, lock, real, refused, runtime};
+use super::run::{exit_code, lock, real, refused, runtime};
+use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, Reports, output};
 
 #[derive(Args)]
@@ -58,6 +59,7 @@ impl Rollback {
         let _lock = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts();
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
         let (views, written) = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
@@ -73,16 +75,18 @@ impl Rollback {
             identity,
             redactor: output::REDACTOR.clone(),
             outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
-            cancel: cancel.clone(),
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, roll_back(setup, &past, reason)));
+        let ended = runtime.block_on(roll_back(setup, &past, reason));
+        // What was asked for is the undoing: that it was done, and proven, is its success.
+        let code = match (&ended.cause, ended.undone) {
+            (None, true) => 0,
+            _ => exit_code(&ended),
+        };
+        signals.over(code);
         runtime.shutdown_background();
         drop(begun.held);
         written.whole(Some(&run));
-        // What was asked for is the undoing: that it was done, and proven, is its success.
-        Ok(match (&ended.cause, ended.undone) {
-            (None, true) => ExitCode::SUCCESS,
-            _ => exit_code(&ended),
-        })
+        Ok(code.into())
     }
 }

@@ -23,6 +23,7 @@ use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::forms::{Views, texts};
+use super::signals::Listening;
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
 #[derive(Args)]
@@ -126,6 +127,7 @@ impl Exec {
         let _lock = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.choice.format, global, false, &cancel, &texts);
         let (views, written) = views.with(&self.choice.reports, &texts)?;
         let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
@@ -136,14 +138,16 @@ impl Exec {
             identity: Identity { run: Some(begun.run.clone()), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
             outlets: Outlets { ledger: Some(begun.ledger), sinks: views.into_sinks() },
-            cancel: cancel.clone(),
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, exec(setup)));
+        let ended = runtime.block_on(exec(setup));
+        let code = exit_code(&ended);
+        signals.over(code);
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
         drop(begun.held);
         written.whole(Some(&begun.run));
-        Ok(exit_code(&ended))
+        Ok(code.into())
     }
 }
 
@@ -204,6 +208,7 @@ impl Acting {
 /// Carries a program out without a record.
 pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) -> Ended {
     let cancel = Cancel::new();
+    let _signals = Listening::new(&cancel);
     let setup = Setup {
         program,
         world: real(Answers::default()),
@@ -211,65 +216,18 @@ pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) 
         identity: Identity { run: None, by: user(), host: host() },
         redactor: output::REDACTOR.clone(),
         outlets: sinks.into(),
-        cancel: cancel.clone(),
+        cancel,
     };
-    listening(cancel, exec(setup)).await
+    exec(setup).await
 }
 
-/// Runs something that listens to the keyboard and to signals.
-pub(super) async fn listening<T>(cancel: Cancel, running: impl Future<Output = T>) -> T {
-    // Heard from now on: what is started next may already be told to end.
-    let signals = listen(cancel).map(tokio::spawn);
-    let ended = running.await;
-    if let Some(signals) = signals {
-        signals.abort();
-    }
-    ended
-}
-
-fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-    // What was to be ignored from the start (by nohup(1), by a shell's `&`) stays so.
-    let heard = |kind: SignalKind| match is_ignored(kind.as_raw_value()) {
-        true => Ok(None),
-        false => signal(kind).map(Some),
-    };
-    let mut interrupt = heard(SignalKind::interrupt()).ok()?;
-    let mut terminate = heard(SignalKind::terminate()).ok()?;
-    let mut hangup = heard(SignalKind::hangup()).ok()?;
-    async fn next(signal: &mut Option<Signal>) {
-        match signal {
-            Some(signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        }
-    }
-    Some(async move {
-        loop {
-            tokio::select! {
-                () = next(&mut interrupt) => cancel.signal(Cause::Interrupt),
-                () = next(&mut terminate) => cancel.signal(Cause::Terminate),
-                // Whoever looked on is gone: once is enough, and what was begun is ended in order.
-                () = next(&mut hangup) => cancel.gently.raise(Cause::HangUp),
-            }
-        }
-    })
-}
-
-fn is_ignored(signal: i32) -> bool {
-    // SAFETY: asks for the action of a signal, into a place of ours.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-    }
-}
-
-pub(super) fn exit_code(ended: &Ended) -> ExitCode {
+pub(super) fn exit_code(ended: &Ended) -> u8 {
     match (ended.verdict, &ended.cause) {
-        (_, Some(Cause::Interrupt)) => ExitCode::from(130),
-        (_, Some(Cause::Terminate | Cause::HangUp)) => ExitCode::from(143),
-        (_, Some(Cause::Unkept(_))) => ExitCode::from(NOT_TOLD),
-        (Verdict::Go, _) => ExitCode::SUCCESS,
-        (Verdict::NoGo, _) => ExitCode::FAILURE,
+        (_, Some(Cause::Interrupt)) => 130,
+        (_, Some(Cause::Terminate | Cause::Quit | Cause::HangUp)) => 143,
+        (_, Some(Cause::Unkept(_))) => NOT_TOLD,
+        (Verdict::Go, _) => 0,
+        (Verdict::NoGo, _) => 1,
     }
 }
 
