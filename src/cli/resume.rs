@@ -20,7 +20,7 @@ use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::{Found, found, settings};
-use super::run::{Acting, exit_code, lock, program, real, refused, runtime};
+use super::run::{Acting, exit_code, lock, program, real, refused, runtime, tell_left_out};
 use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
@@ -101,6 +101,7 @@ impl Resume {
         signals.over(code);
         runtime.shutdown_background();
         drop(begun.held);
+        tell_left_out(&run, &begun.left_out);
         written.whole(Some(&run));
         Ok(code.into())
     }

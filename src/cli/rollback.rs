@@ -14,7 +14,7 @@ use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::found;
-use super::run::{exit_code, lock, real, refused, runtime};
+use super::run::{exit_code, lock, real, refused, runtime, tell_left_out};
 use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, Reports, output};
 
@@ -86,6 +86,7 @@ impl Rollback {
         signals.over(code);
         runtime.shutdown_background();
         drop(begun.held);
+        tell_left_out(&run, &begun.left_out);
         written.whole(Some(&run));
         Ok(code.into())
     }

@@ -15,7 +15,7 @@ use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
 use crate::record::lock::{Holder, NotHeld};
-use crate::record::{Folder, Held, Lock, Store, host, user};
+use crate::record::{Folder, Held, LeftOut, Lock, Store, host, user};
 use crate::report::diagnostic as told;
 use crate::report::times::{time, wall};
 use crate::syntax::literal;
@@ -146,9 +146,26 @@ impl Exec {
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
         drop(begun.held);
+        tell_left_out(&begun.run, &begun.left_out);
         written.whole(Some(&begun.run));
         Ok(code.into())
     }
+}
+
+/// Tells what a full disk has kept out of the record of a run that is over.
+pub(super) fn tell_left_out(run: &str, left_out: &LeftOut) {
+    let why = match (left_out.passing(), left_out.lost()) {
+        (0, 0) => return,
+        (passing, 0) => format!(
+            "there was no room for the whole record of run {run}: {passing} lines that commands printed and attempts of \
+             expects are not in it"
+        ),
+        (_, lost) => format!(
+            "there was no room for the end of the record of run {run}: its last {lost} events are not in it; free some \
+             space, then `runbook resume {run}` does what is left of `finally` and rollback"
+        ),
+    };
+    let _ = writeln!(std::io::stderr(), "runbook: {why}");
 }
 
 /// Takes the runbook's lock, if it has one.

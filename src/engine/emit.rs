@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use indexmap::IndexMap;
 
 use super::cancel::{Cause, Flag};
-use super::event::{Body, Event, Ledger, Place, Published, Sink, State, expect_of};
+use super::event::{Body, Event, Ledger, Part, Place, Published, Sink, State, expect_of};
 use super::redact::Redactor;
 use super::risk::Used;
 use super::world::{Announced, Clock};
@@ -46,6 +46,19 @@ struct Inner {
     silent: bool,
     /// What was emitted before the run is announced.
     held: Option<Vec<Held>>,
+    /// Why events can't be kept any more, or only in the room that is kept for the end of the run.
+    unkept: Option<String>,
+}
+
+impl Inner {
+    /// Whether an action may be announced. One that was undone by a full disk a moment ago is not begun because there
+    /// is room again; but what ends the run has room of its own.
+    fn may_announce(&self, ends_run: bool) -> Result<(), String> {
+        match &self.unkept {
+            Some(why) if !ends_run => Err(unkept(why)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// An event that waits for the run to be announced.
@@ -109,7 +122,16 @@ impl Emitter {
 
     pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, outlets: Outlets, unkept: Flag) -> Self {
         let Outlets { ledger, sinks } = outlets;
-        let inner = Inner { seq: 0, ledger, sinks, tally: Tally::default(), acted: false, silent: false, held: None };
+        let inner = Inner {
+            seq: 0,
+            ledger,
+            sinks,
+            tally: Tally::default(),
+            acted: false,
+            silent: false,
+            held: None,
+            unkept: None,
+        };
         Self { clock, redactor, inner: Mutex::new(inner), unkept }
     }
 
@@ -160,11 +182,10 @@ impl Emitter {
     /// Announces an action: what it returns is what lets the action start. Without it, the action could not be recorded.
     pub fn announce(&self, place: Place, body: Body) -> Result<Announced, String> {
         let mut inner = self.lock();
-        // One that was undone by a full disk a moment ago is not begun because there is room again.
-        if let Some(Cause::Unkept(why)) = self.unkept.cause() {
-            return Err(unkept(&why));
-        }
+        let ends_run = matches!(place.part, Some(Part::Finally | Part::Rollback));
+        inner.may_announce(ends_run)?;
         self.publish(&mut inner, place, body);
+        inner.may_announce(ends_run)?;
         inner.acted = true;
         self.commit(&mut inner).map_err(|why| unkept(&why))?;
         Ok(Announced::written_down())
@@ -186,7 +207,8 @@ impl Emitter {
         if let Some(ledger) = &mut inner.ledger
             && let Err(why) = ledger.append(&published)
         {
-            self.unkept.raise(Cause::Unkept(why.into()));
+            self.unkept.raise(Cause::Unkept(why.as_str().into()));
+            inner.unkept.get_or_insert(why);
         }
         for sink in &mut inner.sinks {
             sink.take(&published);
@@ -197,6 +219,7 @@ impl Emitter {
         let committed = inner.ledger.as_mut().map_or(Ok(()), |ledger| ledger.commit());
         if let Err(why) = &committed {
             self.unkept.raise(Cause::Unkept(why.as_str().into()));
+            inner.unkept.get_or_insert(why.clone());
         }
         committed
     }

@@ -6,6 +6,8 @@
 mod folder;
 pub mod journal;
 pub mod lock;
+mod private;
+mod room;
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::check::program::Program;
 use crate::engine::event::{Ledger, Published, Verdict};
 
 pub use folder::Folder;
-pub use journal::Broken;
+pub use journal::{Broken, LeftOut};
 pub use lock::{Held, Lock};
 
 /// Where runs are recorded.
@@ -49,6 +51,8 @@ pub struct Begun {
     pub torn: Option<u64>,
     /// How many lines it had.
     pub lines: u64,
+    /// How many events it had no room for, in the end.
+    pub left_out: LeftOut,
 }
 
 /// What was read back.
