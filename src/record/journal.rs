@@ -60,8 +60,9 @@ pub struct Journal {
     file: File,
     hash: String,
     lines: u64,
-    /// How long the file is.
+    /// How long the file is, and how much of that is a line that is not whole.
     end: u64,
+    torn: u64,
     room: Room,
     /// There is no room but what is kept for the end of the run.
     full: bool,
@@ -93,6 +94,7 @@ impl Journal {
             hash,
             lines,
             end,
+            torn: 0,
             full: false,
             left_out: LeftOut::default(),
             pending: Vec::new(),
@@ -120,7 +122,13 @@ impl Journal {
             match self.file.write(&self.pending) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    self.pending.drain(..count);
+                    for byte in self.pending.drain(..count) {
+                        self.torn += 1;
+                        if byte == b'\n' {
+                            self.torn = 0;
+                            self.pending_lines -= 1;
+                        }
+                    }
                     self.end += count as u64;
                     self.dirty = true;
                 }
@@ -131,7 +139,6 @@ impl Journal {
                 }
             }
         }
-        self.pending_lines = 0;
         room
     }
 
@@ -188,6 +195,9 @@ impl Drop for Journal {
     fn drop(&mut self) {
         let _ = self.write_pending();
         self.left_out.lost.fetch_add(self.pending_lines, Ordering::Relaxed);
+        if self.torn > 0 {
+            let _ = self.file.set_len(self.end - self.torn);
+        }
         self.room.give_back(&self.file);
     }
 }
