@@ -113,7 +113,15 @@ impl Way<'_> {
             core.emitter.continue_behind(&past.events);
         }
         // Known before anything is shown.
-        let early = secrets::read_early(&core).await;
+        let reading = secrets::read_early(&core);
+        let early = match &self {
+            // Told to end, it does nothing that could show them.
+            Way::Anew => tokio::select! {
+                early = reading => early,
+                _ = cancel.gently.raised() => core.emitter.held(),
+            },
+            _ => reading.await,
+        };
         match self {
             Way::Anew => start::announce(&core, Mode::Exec, &chosen, &options, Some(identity)),
             Way::On(_, _, resumed) => core.emit(&Site::default(), core.program.span, Body::Resumed(Box::new(resumed))),

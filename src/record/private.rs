@@ -78,7 +78,7 @@ impl PrivateDir {
                 }
                 // Somebody else who makes it at the same time is looked at as one who made it before.
                 match DirBuilder::new().mode(0o700).create(path) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
                     _ => Self::open(path, variable),
                 }
             }
