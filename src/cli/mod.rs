@@ -12,7 +12,8 @@ mod resume;
 mod rollback;
 mod run;
 mod runs;
-mod signals;
+mod streams;
+mod viewers;
 
 use std::process::ExitCode;
 

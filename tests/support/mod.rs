@@ -4,7 +4,6 @@
 
 pub mod browser;
 pub mod engine;
-pub mod process;
 pub mod schema;
 
 use std::io::{Read, Write};
