@@ -297,7 +297,7 @@ fn killed_at_any_moment() {
 /// A shell with a small disk of its own at `disk`.
 fn on_a_small_disk(story: &Story, script: &str) -> support::Told {
     std::fs::create_dir_all(story.path("disk")).expect("a folder");
-    let script = format!("mount -t tmpfs -o size=64k none disk && {script}");
+    let script = format!("mount -t tmpfs -o size=64k,mode=700 none disk && {script}");
     let own = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
     let mut command = Command::new("unshare");
     command
@@ -308,29 +308,60 @@ fn on_a_small_disk(story: &Story, script: &str) -> support::Told {
     told(command.output().expect("unshare is there"))
 }
 
-#[test]
-fn on_a_full_disk_nothing_is_started_that_could_not_be_recorded() {
+/// Fills the disk with its first action, does something a hundred times, and cleans up `times` times.
+fn filling(times: usize) -> Story {
     let mut text =
-        "runbook \"Full\" { }\nstep a {\n  run \"head -c 1M /dev/zero > disk/fill; echo 0 >> log\"\n".to_owned();
+        "runbook \"Full\" {\n  on-stop = rollback\n}\nstep a {\n  run \"head -c 1M /dev/zero > disk/fill; echo 0 >> log\"\n".to_owned();
     (1..100).for_each(|nth| text.push_str(&format!("  run \"echo {nth} >> log\"\n")));
-    text.push_str("  finally {\n    run \"echo cleaned >> log\"\n  }\n}\n");
-    let story = Story::new(&text);
+    text.push_str("  finally {\n");
+    (0..times).for_each(|nth| text.push_str(&format!("    run \"echo cleaned {nth} >> log\"\n")));
+    text.push_str("  }\n  rollback {\n    run \"echo undone >> log\"\n  }\n}\n");
+    Story::new(&text)
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_started_that_could_not_be_recorded_and_what_ends_the_run_is_done() {
+    let story = filling(3);
     let script = format!(
-        "{BINARY} exec plan.runbook; echo \"status $?\"; rm disk/fill; wc -l < log; {BINARY} runs; {BINARY} report last; \
+        "{BINARY} exec plan.runbook; echo \"status $?\"; df disk >&2; {BINARY} runs; {BINARY} report last --verify; \
+         grep -c action-started disk/runs/*/journal.jsonl; grep -c '\"error\":\"was not started' disk/runs/*/journal.jsonl"
+    );
+    let told = on_a_small_disk(&story, &script);
+    assert!(told.text.contains("status 4\n"), "{}", told.text);
+    assert!(told.text.contains("the run's record can't be written: no space left on device"), "{}", told.text);
+    assert!(told.text.contains("from its beginning to its verdict") && told.text.contains("NO-GO"), "{}", told.text);
+    let log = std::fs::read_to_string(story.path("log")).expect("a log");
+    let done = log.lines().take_while(|line| line.parse::<usize>().is_ok()).count();
+    assert!((1..99).contains(&done), "{done} were done before the disk was full");
+    let all: String = (0..done).map(|nth| format!("{nth}\n")).collect();
+    assert_eq!(log, format!("{all}cleaned 0\ncleaned 1\ncleaned 2\nundone\n"), "{}", told.text);
+    // As many as were done were announced, and at most one more, which is told not to have been started.
+    let counts: Vec<usize> = told.stdout.lines().rev().take(2).map(|line| line.parse().expect("a count")).collect();
+    assert_eq!(counts, [1, done + 5], "{}", told.text);
+}
+
+#[test]
+fn when_the_room_for_the_end_is_used_up_the_rest_of_it_is_not_done_and_a_resume_does_it() {
+    let story = filling(300);
+    let script = format!(
+        "{BINARY} exec plan.runbook; echo \"status $?\"; {BINARY} report last --verify; rm disk/fill; mount -o remount,size=2m disk; \
          {BINARY} resume last -q --assume-done a || {BINARY} resume last -q; echo \"resumed $?\"; {BINARY} report last --verify"
     );
     let told = on_a_small_disk(&story, &script);
-    assert!(told.text.contains("status 4\n") && told.text.contains("resumed 0\n"), "{}", told.text);
-    assert!(told.text.contains("could not be recorded: no space left on device"), "{}", told.text);
-    assert!(told.text.contains("the run's record can't be written"), "{}", told.text);
-    assert!(told.text.contains("cut off"), "{}", told.text);
-    let (_, behind) = told.stdout.split_once("status 4\n").expect("a status");
-    let done: usize = behind.lines().next().expect("a count").trim().parse().expect("a number");
-    assert!((1..99).contains(&done), "{done} were done before the disk was full");
-    // What could not be recorded was not begun, not even what cleans up: and so nothing is done twice behind it.
-    let all: String = (0..100).map(|nth| format!("{nth}\n")).chain(["cleaned\n".to_owned()]).collect();
-    assert_eq!(std::fs::read_to_string(story.path("log")).expect("a log"), all, "{}", told.text);
+    assert!(told.text.contains("status 4\n") && told.text.contains("resumed 1\n"), "{}", told.text);
+    assert!(
+        told.text.contains("was not started, since it could not be recorded: no space left on device"),
+        "{}",
+        told.text
+    );
+    assert!(told.text.contains("events are not in it; free some space, then `runbook resume"), "{}", told.text);
+    assert!(told.text.contains("it has no verdict: it was cut off"), "{}", told.text);
     assert!(told.text.contains("from its beginning to its verdict"), "{}", told.text);
+    // All of the end was done in the end, each of it once.
+    let log = std::fs::read_to_string(story.path("log")).expect("a log");
+    let cleaned: Vec<&str> = log.lines().filter(|line| line.starts_with("cleaned")).collect();
+    assert_eq!(cleaned, (0..300).map(|nth| format!("cleaned {nth}")).collect::<Vec<_>>(), "{}", told.text);
+    assert!(log.ends_with("\nundone\n") && log.matches("undone").count() == 1, "{log}");
 }
 
 #[test]

@@ -67,18 +67,18 @@ impl Demo {
                 return Ok(ExitCode::SUCCESS);
             }
             let program = program(&file, &base, global)?;
-            let told = |global, dry| Views::new(Format::Text, global, dry, &Cancel::new(), &Texts::default()).in_turn();
+            let told =
+                |global, dry| Views::new(Format::Text, global, dry, &Cancel::new(), &Texts::default()).into_sinks();
             let options = Options::default();
             let plan = async || {
-                run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true).0).await;
+                run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true)).await;
             };
             if self.dry_run {
                 plan().await;
                 println!("\n--- carried out ---\n");
             }
-            let (sinks, written) = told(Global { quiet: global.quiet || self.dry_run, ..global }, false);
-            let ended = run::carry_out(program.clone(), sinks).await;
-            written.whole();
+            let told = told(Global { quiet: global.quiet || self.dry_run, ..global }, false);
+            let ended = run::carry_out(program.clone(), told).await;
             if self.dry_run {
                 println!("\n--- and the dry run after it ---\n");
                 plan().await;
@@ -86,7 +86,7 @@ impl Demo {
                 eprintln!("\nNext: `runbook demo --dry-run` shows what a review sees, before and after.");
             }
             service.abort();
-            Ok::<ExitCode, Box<dyn std::error::Error>>(run::exit_code(&ended))
+            Ok::<ExitCode, Box<dyn std::error::Error>>(run::exit_code(&ended).into())
         })?;
         runtime.shutdown_background();
         Ok(code)

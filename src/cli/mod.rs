@@ -12,8 +12,7 @@ mod resume;
 mod rollback;
 mod run;
 mod runs;
-mod streams;
-mod viewers;
+mod signals;
 
 use std::process::ExitCode;
 

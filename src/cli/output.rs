@@ -7,6 +7,7 @@ use crate::engine::cancel::Cause;
 use crate::engine::{Cancel, Redactor};
 use crate::report::text::Settings;
 
+use super::signals::is_ignored;
 use super::{Global, When};
 
 impl Global {
@@ -58,11 +59,6 @@ pub(super) fn columns() -> usize {
 
 /// What knows the secrets of this process: everything that leaves it goes through this one.
 pub(super) static REDACTOR: LazyLock<Arc<Redactor>> = LazyLock::new(Redactor::new);
-
-/// Says something when a run is over. Who has stopped reading is not waited for.
-pub(super) fn tell(text: &str) {
-    super::streams::tell(format!("runbook: {}\n", REDACTOR.text(text)));
-}
 
 /// Takes the secrets out of traces: our libraries' words are not ours.
 struct Trace;
@@ -116,12 +112,13 @@ impl<W: Write, T: Fn(&std::io::Error) -> bool> Write for Watched<W, T> {
 pub(super) fn read_by_someone<W>(out: W, cancel: &Cancel) -> Watched<W, impl Fn(&std::io::Error) -> bool + use<W>> {
     let cancel = cancel.clone();
     Watched::new(out, move |error| {
-        // EIO: the terminal of a session that has ended.
-        let gone = error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO);
-        if gone {
+        let no_reader = error.kind() == std::io::ErrorKind::BrokenPipe;
+        // EIO: the terminal of a session that has ended. Who ignores hang-ups (nohup(1)) expects that.
+        let no_terminal = error.raw_os_error() == Some(libc::EIO);
+        if no_reader || no_terminal && !is_ignored(libc::SIGHUP) {
             cancel.gently.raise(Cause::HangUp);
         }
-        gone
+        no_reader || no_terminal
     })
 }
 

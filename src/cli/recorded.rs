@@ -28,6 +28,7 @@ pub(super) struct Found {
 
 pub(super) fn found(name: &str) -> Result<Found, ExitCode> {
     let store = Folder::nearest().map_err(|why| refused(NOT_RUN, why))?;
+    store.trusted().map_err(|why| refused(NOT_TOLD, why))?;
     let run = store.find(name).map_err(|why| refused(NOT_RUN, why))?;
     let record = store.read(&run).map_err(|why| refused(NOT_TOLD, why))?;
     Ok(Found { store, record })

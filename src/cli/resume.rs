@@ -12,7 +12,7 @@ use crate::check::program::Program;
 use crate::engine::event::Verdict;
 use crate::engine::resume::{Decisions, Footing, Refused, preflight};
 use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on};
-use crate::record::{Store, host, user};
+use crate::record::{host, user};
 use crate::report::safe::safe;
 use crate::report::times::wall;
 
@@ -20,7 +20,8 @@ use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::{Found, found, settings};
-use super::run::{Acting, exit_code, listening, lock, program, real, refused, runtime};
+use super::run::{Acting, exit_code, lock, program, real, refused, runtime, tell_left_out};
+use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 
 #[derive(Args)]
@@ -73,17 +74,17 @@ impl Resume {
         };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let locked = lock(&program, Some(&run), self.acting.wait)?;
+        let _lock = lock(&program, Some(&run), self.acting.wait)?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
         }
         let footing = self.footing(&runtime, &program, &past)?;
         let texts = found.texts();
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
-        let views = views.with(&self.reports, &texts)?;
+        let (views, written) = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
-        let (sinks, showing) = views.behind(&past).on_threads(|| found.store.replay(&run))?;
         let identity = Identity { run: Some(run.clone()), by: user(), host: host() };
         let resumed = footing.told(&past, &identity, begun.torn, changed);
         let setup = Setup {
@@ -92,14 +93,17 @@ impl Resume {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: self.acting.no_rollback },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks },
-            cancel: cancel.clone(),
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, go_on(setup, &past, footing, resumed)));
+        let ended = runtime.block_on(go_on(setup, &past, footing, resumed));
+        let code = exit_code(&ended);
+        signals.over(code);
         runtime.shutdown_background();
-        drop((begun.held, locked));
-        showing.finish(&run);
-        Ok(exit_code(&ended))
+        drop(begun.held);
+        tell_left_out(&run, &begun.left_out);
+        written.whole(Some(&run));
+        Ok(code.into())
     }
 
     /// Looks at what is recorded, and asks who is there what nothing tells.

@@ -7,14 +7,15 @@ use clap::Args;
 
 use crate::check::program::Step;
 use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_back};
-use crate::record::{Store, host, user};
+use crate::record::{host, user};
 use crate::report::safe::safe;
 
 use crate::world::people::Answers;
 
 use super::forms::Views;
 use super::recorded::found;
-use super::run::{exit_code, listening, lock, real, refused, runtime};
+use super::run::{exit_code, lock, real, refused, runtime, tell_left_out};
+use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, Reports, output};
 
 #[derive(Args)]
@@ -55,13 +56,13 @@ impl Rollback {
             return Err(refused(NOT_RUN, why));
         }
         let runtime = runtime()?;
-        let locked = lock(&program, Some(&run), self.wait)?;
+        let _lock = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts();
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
-        let views = views.with(&self.reports, &texts)?;
+        let (views, written) = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
-        let (sinks, showing) = views.behind(&past).on_threads(|| found.store.replay(&run))?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Rolling back run {run}: {}", safe(&program.title));
         }
@@ -73,17 +74,20 @@ impl Rollback {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: false },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks },
-            cancel: cancel.clone(),
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, roll_back(setup, &past, reason)));
-        runtime.shutdown_background();
-        drop((begun.held, locked));
-        showing.finish(&run);
+        let ended = runtime.block_on(roll_back(setup, &past, reason));
         // What was asked for is the undoing: that it was done, and proven, is its success.
-        Ok(match (&ended.cause, ended.undone) {
-            (None, true) => ExitCode::SUCCESS,
+        let code = match (&ended.cause, ended.undone) {
+            (None, true) => 0,
             _ => exit_code(&ended),
-        })
+        };
+        signals.over(code);
+        runtime.shutdown_background();
+        drop(begun.held);
+        tell_left_out(&run, &begun.left_out);
+        written.whole(Some(&run));
+        Ok(code.into())
     }
 }

@@ -15,7 +15,7 @@ use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
 use crate::record::lock::{Holder, NotHeld};
-use crate::record::{Folder, Held, Lock, Store, host, user};
+use crate::record::{Folder, Held, LeftOut, Lock, Store, host, user};
 use crate::report::diagnostic as told;
 use crate::report::times::{time, wall};
 use crate::syntax::literal;
@@ -23,6 +23,7 @@ use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::forms::{Views, texts};
+use super::signals::Listening;
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
 #[derive(Args)]
@@ -123,31 +124,48 @@ impl Exec {
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let locked = lock(&program, None, self.acting.wait)?;
+        let _lock = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
         let cancel = Cancel::new();
+        let signals = Listening::new(&cancel);
         let views = Views::new(self.choice.format, global, false, &cancel, &texts);
-        let views = views.with(&self.choice.reports, &texts)?;
-        let store = Folder::of_project(&program.root);
-        let begun = store.begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
-        let (sinks, showing) = views.on_threads(|| store.replay(&begun.run))?;
+        let (views, written) = views.with(&self.choice.reports, &texts)?;
+        let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
         let setup = Setup {
             program,
             world: real(answers),
             options,
             identity: Identity { run: Some(begun.run.clone()), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks },
-            cancel: cancel.clone(),
+            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.into_sinks() },
+            cancel,
         };
-        let ended = runtime.block_on(listening(cancel, exec(setup)));
+        let ended = runtime.block_on(exec(setup));
+        let code = exit_code(&ended);
+        signals.over(code);
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
-        // Who reads slowly keeps nobody else from the next run.
-        drop((begun.held, locked));
-        showing.finish(&begun.run);
-        Ok(exit_code(&ended))
+        drop(begun.held);
+        tell_left_out(&begun.run, &begun.left_out);
+        written.whole(Some(&begun.run));
+        Ok(code.into())
     }
+}
+
+/// Tells what a full disk has kept out of the record of a run that is over.
+pub(super) fn tell_left_out(run: &str, left_out: &LeftOut) {
+    let why = match (left_out.passing(), left_out.lost()) {
+        (0, 0) => return,
+        (passing, 0) => format!(
+            "there was no room for the whole record of run {run}: {passing} lines that commands printed and attempts of \
+             expects are not in it"
+        ),
+        (_, lost) => format!(
+            "there was no room for the end of the record of run {run}: its last {lost} events are not in it; free some \
+             space, then `runbook resume {run}` does what is left of `finally` and rollback"
+        ),
+    };
+    let _ = writeln!(std::io::stderr(), "runbook: {why}");
 }
 
 /// Takes the runbook's lock, if it has one.
@@ -207,6 +225,7 @@ impl Acting {
 /// Carries a program out without a record.
 pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) -> Ended {
     let cancel = Cancel::new();
+    let _signals = Listening::new(&cancel);
     let setup = Setup {
         program,
         world: real(Answers::default()),
@@ -214,65 +233,18 @@ pub(super) async fn carry_out(program: Arc<Program>, sinks: Vec<Box<dyn Sink>>) 
         identity: Identity { run: None, by: user(), host: host() },
         redactor: output::REDACTOR.clone(),
         outlets: sinks.into(),
-        cancel: cancel.clone(),
+        cancel,
     };
-    listening(cancel, exec(setup)).await
+    exec(setup).await
 }
 
-/// Runs something that listens to the keyboard and to signals.
-pub(super) async fn listening<T>(cancel: Cancel, running: impl Future<Output = T>) -> T {
-    // Heard from now on: what is started next may already be told to end.
-    let signals = listen(cancel).map(tokio::spawn);
-    let ended = running.await;
-    if let Some(signals) = signals {
-        signals.abort();
-    }
-    ended
-}
-
-fn listen(cancel: Cancel) -> Option<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-    // What was to be ignored from the start (by nohup(1), by a shell's `&`) stays so.
-    let heard = |kind: SignalKind| match is_ignored(kind.as_raw_value()) {
-        true => Ok(None),
-        false => signal(kind).map(Some),
-    };
-    let mut interrupt = heard(SignalKind::interrupt()).ok()?;
-    let mut terminate = heard(SignalKind::terminate()).ok()?;
-    let mut hangup = heard(SignalKind::hangup()).ok()?;
-    async fn next(signal: &mut Option<Signal>) {
-        match signal {
-            Some(signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        }
-    }
-    Some(async move {
-        loop {
-            tokio::select! {
-                () = next(&mut interrupt) => cancel.signal(Cause::Interrupt),
-                () = next(&mut terminate) => cancel.signal(Cause::Terminate),
-                // Whoever looked on is gone: once is enough, and what was begun is ended in order.
-                () = next(&mut hangup) => cancel.gently.raise(Cause::HangUp),
-            }
-        }
-    })
-}
-
-fn is_ignored(signal: i32) -> bool {
-    // SAFETY: asks for the action of a signal, into a place of ours.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-    }
-}
-
-pub(super) fn exit_code(ended: &Ended) -> ExitCode {
+pub(super) fn exit_code(ended: &Ended) -> u8 {
     match (ended.verdict, &ended.cause) {
-        (_, Some(Cause::Interrupt)) => ExitCode::from(130),
-        (_, Some(Cause::Terminate | Cause::HangUp)) => ExitCode::from(143),
-        (_, Some(Cause::Unkept(_))) => ExitCode::from(NOT_TOLD),
-        (Verdict::Go, _) => ExitCode::SUCCESS,
-        (Verdict::NoGo, _) => ExitCode::FAILURE,
+        (_, Some(Cause::Interrupt)) => 130,
+        (_, Some(Cause::Terminate | Cause::Quit | Cause::HangUp)) => 143,
+        (_, Some(Cause::Unkept(_))) => NOT_TOLD,
+        (Verdict::Go, _) => 0,
+        (Verdict::NoGo, _) => 1,
     }
 }
 
@@ -289,14 +261,14 @@ impl DryRun {
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
         let texts = texts(&program);
         let views = Views::new(self.choice.format, global, true, &Cancel::new(), &texts);
-        let (sinks, written) = match views.with(&self.choice.reports, &texts) {
-            Ok(views) => views.in_turn(),
+        let (views, written) = match views.with(&self.choice.reports, &texts) {
+            Ok(views) => views,
             Err(code) => return code,
         };
-        let tally = runtime.block_on(plan(program, &options, trust, sinks));
+        let tally = runtime.block_on(plan(program, &options, trust, views.into_sinks()));
         runtime.shutdown_background();
         // Here the report is what was asked for.
-        if !written.whole() {
+        if !written.whole(None) {
             return ExitCode::from(NOT_TOLD);
         }
         if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }

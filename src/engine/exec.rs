@@ -4,6 +4,7 @@
 //! events, and the verdict.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use super::risk::{self, Risks};
 use super::scope::Slots;
 use super::secrets;
 use super::start;
-use super::step::{Course, End, Halt};
+use super::step::{Course, End, Halt, Within};
 use super::stop::Watch;
 use super::world::{Act, Clock, Look, People, Trust, Vouch};
 
@@ -107,32 +108,45 @@ impl Way<'_> {
         exec.host.clone_from(&identity.host);
         exec.may_undo = !options.no_rollback;
         let mut tally = Outcomes::default();
+        let told = Told::default();
         if let Some(past) = past {
             core.emitter.continue_behind(&past.events);
         }
         // Known before anything is shown.
-        let early = secrets::read_early(&core).await;
+        let reading = secrets::read_early(&core);
+        let early = match &self {
+            // Told to end, it does nothing that could show them.
+            Way::Anew => tokio::select! {
+                early = reading => early,
+                _ = cancel.gently.raised() => core.emitter.held(),
+            },
+            _ => reading.await,
+        };
         match self {
             Way::Anew => start::announce(&core, Mode::Exec, &chosen, &options, Some(identity)),
             Way::On(_, _, resumed) => core.emit(&Site::default(), core.program.span, Body::Resumed(Box::new(resumed))),
             Way::Back(past, reason) => {
                 tokio::select! {
                     biased;
+                    () = tell(&core, &cancel, &told) => {}
                     () = exec.take_back(past, &reason, &mut tally) => {}
-                    () = tell(&core, &cancel) => {}
                 }
+                told.catch_up(&core, &cancel);
                 return exec.verdict(tally, &chosen, began).await;
             }
         }
         core.emitter.emit_held(early);
         tokio::select! {
             biased;
+            // Before what is ended goes on: the reason stands before its consequences.
+            () = tell(&core, &cancel, &told) => {}
             () = exec.steps(&chosen, &mut tally) => {}
             // It only ever ends what runs; it doesn't end itself.
             () = watch_over(&core, &exec.on_its_way, &watch, &cancel.gently) => {}
             () = time_limit(&core.program, &cancel.gently) => {}
-            () = tell(&core, &cancel) => {}
         }
+        // What came last, behind which nothing waited any more.
+        told.catch_up(&core, &cancel);
         exec.verdict(tally, &chosen, began).await
     }
 }
@@ -177,15 +191,30 @@ async fn time_limit(program: &Program, flag: &Flag) {
     std::future::pending().await
 }
 
-/// Tells at once that the run was told to end: what still has to finish may take a while. A stop block tells itself.
-async fn tell(core: &Core, cancel: &Cancel) {
+/// Tells at once that the run was told to end: what still has to finish may take a while.
+async fn tell(core: &Core, cancel: &Cancel, told: &Told) {
     for flag in [&cancel.gently, &cancel.at_once] {
-        let reason = flag.raised().await;
-        if !matches!(flag.cause(), Some(Cause::Stop(_))) {
-            core.emitter.emit(Place::default(), Body::Cancelled { reason });
-        }
+        flag.raised().await;
+        told.catch_up(core, cancel);
     }
     std::future::pending().await
+}
+
+/// How many of the two flags were told of.
+#[derive(Default)]
+struct Told(AtomicUsize);
+
+impl Told {
+    /// Tells of what was raised since. A stop block tells itself.
+    fn catch_up(&self, core: &Core, cancel: &Cancel) {
+        let raised = [&cancel.gently, &cancel.at_once].into_iter().filter_map(Flag::cause);
+        for cause in raised.skip(self.0.load(Ordering::Relaxed)) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            if !matches!(cause, Cause::Stop(_)) {
+                core.emitter.emit(Place::default(), Body::Cancelled { reason: cause.to_string() });
+            }
+        }
+    }
 }
 
 /// What the steps came to.
@@ -276,7 +305,12 @@ impl<'c> Exec<'c> {
         if self.past.is_none() {
             self.goes_on();
         }
-        start::globals(self.core, self.past).await;
+        let globals = start::globals(self.core, self.past);
+        match self.past {
+            // Told to end, it begins no step: nothing needs the rest of them.
+            None => drop(self.looking(Within::Body, globals).await),
+            Some(_) => globals.await,
+        }
         let mut ended: Option<String> = None;
         let steps: &'c [Step] = &self.core.program.steps;
         for (at, step) in steps.iter().enumerate() {
@@ -520,7 +554,7 @@ impl<'c> Exec<'c> {
                 elapsed: Seconds::from(elapsed),
             },
         );
-        self.core.emitter.settle().await;
+        self.core.emitter.settle();
         // That the verdict itself could not be kept counts, too.
         let unkept = self.cancel.gently.cause().filter(|cause| matches!(cause, Cause::Unkept(_)));
         Ended { verdict, cause: cause.or(unkept), undone: all_undone }

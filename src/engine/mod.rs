@@ -29,8 +29,6 @@ mod failure;
 mod finding;
 mod group;
 mod in_place;
-mod journal_thread;
-mod printed;
 mod proof;
 mod risk;
 mod scope;

@@ -1,12 +1,12 @@
 //! The state folder: `$RUNBOOK_STATE`, else `.runbook` in the project's root; in it a folder a run.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::io::Errno;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -14,13 +14,19 @@ use crate::check::library::hex;
 use crate::check::program::Program;
 use crate::engine::own_sources;
 
-use super::journal::{self, Broken, Journal};
-use super::lock::{Held, private_folder};
-use super::{Begun, Record, Replay, RunState, Store, Summary, plain};
+use super::journal::{self, Broken, Journal, Seal};
+use super::lock::Held;
+use super::private::{Fault, PrivateDir};
+use super::{Begun, Record, RunState, Store, Summary, plain};
 
 const JOURNAL: &str = "journal.jsonl";
 const SEAL: &str = "seal.json";
+const NEW_SEAL: &str = "seal.new";
 const SOURCES: &str = "sources";
+const RUNS: &str = "runs";
+
+/// Names another place for the state folder.
+const VARIABLE: &str = "RUNBOOK_STATE";
 
 /// How much of a journal's end is looked at for a list.
 const END: u64 = 256 * 1024;
@@ -48,7 +54,7 @@ impl Folder {
             return Ok(Self::at(path));
         }
         let here = std::env::current_dir().map_err(|error| format!("there is no folder here: {}", plain(&error)))?;
-        let found = here.ancestors().map(|folder| folder.join(".runbook")).find(|path| path.join("runs").is_dir());
+        let found = here.ancestors().map(|folder| folder.join(".runbook")).find(|path| path.join(RUNS).is_dir());
         found.map(Self::at).ok_or_else(|| {
             format!(
                 "no run is recorded in `{}` or above; runs are recorded in `.runbook` in their project's root, or in \
@@ -64,77 +70,92 @@ impl Folder {
         Self { path, shown }
     }
 
-    fn runs_folder(&self) -> PathBuf {
-        self.path.join("runs")
-    }
-
-    fn run_folder(&self, run: &str) -> PathBuf {
-        self.runs_folder().join(run)
-    }
-
-    fn can_not(&self, what: &str, error: &std::io::Error) -> String {
-        format!("the state folder `{}` can't be {what}: {}", self.shown, plain(error))
-    }
-
-    fn make(&self) -> std::io::Result<()> {
-        let new = !self.path.exists();
-        private_folder(&self.runs_folder())?;
-        // What is recorded is no part of the project.
-        if new {
-            private_file(&self.path.join(".gitignore"))?.write_all(b"*\n")?;
+    /// Whether nobody but its owner can change it. One that is not there is no danger.
+    pub fn trusted(&self) -> Result<(), String> {
+        match self.runs_folder() {
+            Err(Fault::Untrusted(why)) => Err(untrusted(&why)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn begin_with(&self, program: &Program) -> std::io::Result<Begun> {
-        self.make()?;
+    fn runs_folder(&self) -> Result<PrivateDir, Fault> {
+        PrivateDir::open(&self.path, VARIABLE)?.dir(RUNS)
+    }
+
+    fn run_folder(&self, run: &str) -> Result<PrivateDir, Fault> {
+        self.runs_folder()?.dir(run)
+    }
+
+    fn can_not(&self, what: &str, fault: &Fault) -> String {
+        match fault {
+            Fault::Untrusted(why) => untrusted(why),
+            Fault::Failed(error) => format!("the state folder `{}` can't be {what}: {}", self.shown, plain(error)),
+        }
+    }
+
+    fn make(&self) -> Result<PrivateDir, Fault> {
+        let new = self.path.symlink_metadata().is_err();
+        let folder = PrivateDir::make(&self.path, VARIABLE)?;
+        // What is recorded is no part of the project.
+        if new && !folder.holds(".gitignore") {
+            folder.new_file(".gitignore")?.write_all(b"*\n")?;
+        }
+        folder.make_dir(RUNS)
+    }
+
+    fn begin_with(&self, program: &Program) -> Result<Begun, Fault> {
+        let runs = self.make()?;
         let (run, folder) = loop {
             let run = new_id();
-            let folder = self.run_folder(&run);
-            match std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder) {
-                Ok(()) => break (run, folder),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            match runs.new_dir(&run) {
+                Ok(folder) => break (run, folder),
+                Err(Fault::Failed(error)) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(fault) => return Err(fault),
             }
         };
+        let path = self.path.join(RUNS).join(&run);
         let made = || {
-            let sources = folder.join(SOURCES);
-            private_folder(&sources)?;
+            let sources = folder.new_dir(SOURCES)?;
             let mut beside = Vec::new();
             for (source, kept) in own_sources(program) {
-                let path = sources.join(&kept.hash);
-                if !path.exists() {
-                    let mut file = private_file(&path)?;
+                if !sources.holds(&kept.hash) {
+                    let mut file = sources.new_file(&kept.hash)?;
                     file.write_all(source.text.as_bytes())?;
                     beside.push(file);
                 }
             }
-            for folder in [&sources, &folder, &self.runs_folder()] {
-                beside.push(File::open(folder)?);
-            }
-            let file = private_file(&folder.join(JOURNAL))?;
+            let file = folder.new_file(JOURNAL)?;
             file.lock()?;
             let held = Held::new(file.try_clone()?);
-            let journal = Journal::new(file, 0, String::new(), beside, seal(folder.clone()));
-            Ok(Begun { run: run.clone(), ledger: Box::new(journal), held, torn: None, lines: 0 })
+            for folder in [&sources, &folder, &runs] {
+                beside.push(folder.to_sync()?);
+            }
+            let journal = Journal::new(file, 0, String::new(), beside, sealing(folder)?)?;
+            let left_out = journal.left_out();
+            Ok(Begun { run, ledger: Box::new(journal), held, torn: None, lines: 0, left_out })
         };
         // A run that can't be recorded leaves nothing behind.
-        made().inspect_err(|_: &std::io::Error| drop(std::fs::remove_dir_all(&folder)))
+        made().inspect_err(|_: &Fault| drop(std::fs::remove_dir_all(&path)))
     }
 
-    fn journal_bytes(&self, run: &str) -> Result<Vec<u8>, String> {
-        std::fs::read(self.run_folder(run).join(JOURNAL))
-            .map_err(|error| format!("the record of run {run} can't be read: {}", plain(&error)))
-    }
-
-    fn seal_of(&self, run: &str) -> Option<(u64, String)> {
-        let text = std::fs::read_to_string(self.run_folder(run).join(SEAL)).ok()?;
-        let json: Json = serde_json::from_str(&text).ok()?;
-        Some((json["lines"].as_u64()?, json["hash"].as_str()?.to_owned()))
+    /// The journal of a run and its seal, and whether someone writes to it. Both of that is looked at first: a run that
+    /// ends meanwhile is taken neither for a changed one nor for a torn one.
+    fn journal(&self, run: &str) -> Result<(Vec<u8>, Seal, bool, PrivateDir), Fault> {
+        let folder = self.run_folder(run)?;
+        let mut file = folder.file(JOURNAL, OFlags::RDONLY)?;
+        let running = is_locked(&file);
+        let mut seal = Vec::new();
+        match folder.file(SEAL, OFlags::RDONLY) {
+            Err(fault) if fault.is_missing() => {}
+            sealed => drop(sealed?.read_to_end(&mut seal)?),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((bytes, Seal::of(&seal), running, folder))
     }
 
     fn summary(&self, run: &str) -> Option<Summary> {
-        let mut file = File::open(self.run_folder(run).join(JOURNAL)).ok()?;
+        let mut file = self.run_folder(run).ok()?.file(JOURNAL, OFlags::RDONLY).ok()?;
         let running = is_locked(&file);
         let mut first = Vec::new();
         while !first.contains(&b'\n') {
@@ -195,13 +216,12 @@ impl Folder {
     }
 
     fn ids(&self) -> Result<Vec<String>, String> {
-        let entries = match std::fs::read_dir(self.runs_folder()) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.can_not("read", &error)),
+        let names = match self.runs_folder() {
+            Ok(folder) => folder.names().map_err(Fault::from),
+            Err(fault) if fault.is_missing() => Ok(Vec::new()),
+            Err(fault) => Err(fault),
         };
-        let names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
-        let mut ids: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        let mut ids = names.map_err(|fault| self.can_not("read", &fault))?;
         ids.sort_by(|a, b| b.cmp(a));
         Ok(ids)
     }
@@ -209,35 +229,46 @@ impl Folder {
 
 impl Store for Folder {
     fn begin(&self, program: &Program) -> Result<Begun, String> {
-        self.begin_with(program).map_err(|error| {
-            let why = self.can_not("written", &error);
-            format!("{why}; nothing was run, since nothing could be recorded (`RUNBOOK_STATE` names another folder)")
+        self.begin_with(program).map_err(|fault| {
+            let why = self.can_not("written", &fault);
+            let elsewhere = match fault {
+                Fault::Untrusted(_) => "",
+                Fault::Failed(_) => " (`RUNBOOK_STATE` names another folder)",
+            };
+            format!("{why}; nothing was run, since nothing could be recorded{elsewhere}")
         })
     }
 
     fn take_up(&self, run: &str) -> Result<Begun, String> {
-        let path = self.run_folder(run).join(JOURNAL);
-        let can_not = |error: std::io::Error| format!("the record of run {run} can't be written: {}", plain(&error));
-        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(can_not)?;
+        let can_not = |fault: Fault| match fault {
+            Fault::Untrusted(why) => untrusted(&why),
+            Fault::Failed(error) => format!("the record of run {run} can't be written: {}", plain(&error)),
+        };
+        let failed = |error: io::Error| can_not(error.into());
+        let flags = OFlags::RDWR | OFlags::APPEND;
+        let file = self.run_folder(run).and_then(|folder| folder.file(JOURNAL, flags)).map_err(can_not)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 return Err(format!("run {run} is being carried out right now"));
             }
-            Err(std::fs::TryLockError::Error(error)) => return Err(can_not(error)),
+            Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let read = journal::read(&self.journal_bytes(run)?)?;
+        let (bytes, seal, _, folder) = self.journal(run).map_err(can_not)?;
+        let read = journal::read_sealed(&bytes, &seal)?;
         if let Some(Broken { line, why }) = read.broken {
             return Err(format!(
                 "the record of run {run} was changed: line {line}: {why}; it can't be gone on from what may not be true"
             ));
         }
         if read.torn.is_some() {
-            file.set_len(read.whole).map_err(can_not)?;
+            file.set_len(read.whole).map_err(failed)?;
         }
-        let held = Held::new(file.try_clone().map_err(can_not)?);
-        let journal = Journal::new(file, read.lines, read.hash, Vec::new(), seal(self.run_folder(run)));
-        Ok(Begun { run: run.to_owned(), ledger: Box::new(journal), held, torn: read.torn, lines: read.lines })
+        let held = Held::new(file.try_clone().map_err(failed)?);
+        let seal = sealing(folder).map_err(can_not)?;
+        let journal = Journal::new(file, read.lines, read.hash, Vec::new(), seal).map_err(failed)?;
+        let left_out = journal.left_out();
+        Ok(Begun { run: run.to_owned(), ledger: Box::new(journal), held, torn: read.torn, lines: read.lines, left_out })
     }
 
     fn runs(&self) -> Result<Vec<Summary>, String> {
@@ -272,20 +303,16 @@ impl Store for Folder {
     }
 
     fn read(&self, run: &str) -> Result<Record, String> {
-        let bytes = self.journal_bytes(run)?;
-        let running = File::open(self.run_folder(run).join(JOURNAL)).is_ok_and(|file| is_locked(&file));
+        let (bytes, seal, running, _) = self.journal(run).map_err(|fault| match fault {
+            Fault::Untrusted(why) => untrusted(&why),
+            Fault::Failed(error) => format!("the record of run {run} can't be read: {}", plain(&error)),
+        })?;
         if let Some(first) = bytes.split(|byte| *byte == b'\n').next() {
             journal::newer(first)?;
         }
-        let mut read = journal::read(&bytes)?;
+        let read = journal::read_sealed(&bytes, &seal)?;
         // What is being written may be seen before its end.
         let torn = read.torn.filter(|_| !running);
-        if let (None, None, Some((lines, hash))) = (&read.broken, torn, self.seal_of(run))
-            && (read.lines < lines || read.lines == lines && read.hash != hash)
-        {
-            let why = format!("the record had {lines} lines when the run ended, and has {}", read.lines);
-            read.broken = Some(Broken { line: read.lines.min(lines) + 1, why });
-        }
         Ok(Record {
             run: run.to_owned(),
             events: read.events,
@@ -297,13 +324,14 @@ impl Store for Folder {
         })
     }
 
-    fn replay(&self, run: &str) -> Replay {
-        Replay::of(self.run_folder(run).join(JOURNAL))
-    }
-
     fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String> {
-        let bytes = std::fs::read(self.run_folder(run).join(SOURCES).join(hash))
-            .map_err(|error| format!("a file that run {run} was read from is missing: {}", plain(&error)))?;
+        let opened = self.run_folder(run).and_then(|folder| folder.dir(SOURCES)?.file(hash, OFlags::RDONLY));
+        let mut bytes = Vec::new();
+        let read = opened.and_then(|mut file| Ok(file.read_to_end(&mut bytes)?));
+        read.map_err(|fault| match fault {
+            Fault::Untrusted(why) => untrusted(&why),
+            Fault::Failed(error) => format!("a file that run {run} was read from is missing: {}", plain(&error)),
+        })?;
         match hex(&Sha256::digest(&bytes)) == hash {
             true => Ok(bytes),
             false => Err(format!("a file that run {run} was read from was changed (sources/{hash})")),
@@ -312,7 +340,7 @@ impl Store for Folder {
 }
 
 fn said() -> Option<PathBuf> {
-    let path = std::env::var_os("RUNBOOK_STATE").filter(|path| !path.is_empty()).map(PathBuf::from)?;
+    let path = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)?;
     Some(std::path::absolute(&path).unwrap_or(path))
 }
 
@@ -344,19 +372,24 @@ fn is_locked(file: &File) -> bool {
     }
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().append(true).read(true).create_new(true).mode(0o600).open(path)
+/// Notes how many lines a record has in the end, so that it shows when some of them are cut off. Its file is made
+/// beforehand, and has room: a run ends on a full disk, too.
+fn sealing(folder: PrivateDir) -> Result<impl FnMut(u64, &str, bool) -> io::Result<()> + Send + 'static, Fault> {
+    let mut file = folder.file(NEW_SEAL, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+    if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, 4096) {
+        return Err(error.into());
+    }
+    Ok(move |lines, hash: &str, durable| {
+        writeln!(file, "{{\"lines\":{lines},\"hash\":\"{hash}\"}}")?;
+        if durable {
+            file.sync_data()?;
+        }
+        folder.rename(NEW_SEAL, SEAL)
+    })
 }
 
-/// Notes how many lines a record has in the end, so that it shows when some of them are cut off.
-fn seal(folder: PathBuf) -> impl FnMut(u64, &str) -> std::io::Result<()> + Send + 'static {
-    move |lines, hash| {
-        let path = folder.join(SEAL);
-        let new = folder.join("seal.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        writeln!(file, "{{\"lines\":{lines},\"hash\":\"{hash}\"}}")?;
-        std::fs::rename(new, path)
-    }
+fn untrusted(why: &str) -> String {
+    format!("the state folder is not trusted: {why}")
 }
 
 /// A name that sorts by time: to the second as people read it, then two letters for the millisecond, two by chance.

@@ -6,6 +6,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +15,7 @@ use crate::check::library::hex;
 use crate::engine::event::{Body, FORMAT, Ledger, Published};
 
 use super::plain;
+use super::room::Room;
 
 const HASH: &str = ",\"chain\":\"";
 
@@ -30,20 +33,49 @@ pub struct Broken {
     pub why: String,
 }
 
-/// Keeps how many lines there are in the end, and the hash of the last.
-type Seal = dyn FnMut(u64, &str) -> io::Result<()> + Send;
+/// Keeps how many lines there are in the end, and the hash of the last; whether that has to outlive a loss of power.
+type Sealing = dyn FnMut(u64, &str, bool) -> io::Result<()> + Send;
+
+/// How many events of a run its journal had no room for, known when it is closed. Clones are the same numbers.
+#[derive(Clone, Debug, Default)]
+pub struct LeftOut {
+    /// What passes: lines that commands print, attempts of expects.
+    passing: Arc<AtomicU64>,
+    /// All else: what a run is resumed, rolled back and reported from.
+    lost: Arc<AtomicU64>,
+}
+
+impl LeftOut {
+    pub fn passing(&self) -> u64 {
+        self.passing.load(Ordering::Relaxed)
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
 
 /// Writes a journal.
 pub struct Journal {
     file: File,
     hash: String,
     lines: u64,
+    /// How long the file is, and how much of that is a line that is not whole.
+    end: u64,
+    torn: u64,
+    room: Room,
+    /// There is no room but what is kept for the end of the run.
+    full: bool,
+    left_out: LeftOut,
     /// What could not be written yet: it goes before all that follows.
     pending: Vec<u8>,
+    pending_lines: u64,
     dirty: bool,
+    /// What was written so far has to outlive a loss of power.
+    synced: bool,
     /// What has to be on disk with the first line: the folder, the runbook.
     beside: Vec<File>,
-    seal: Box<Seal>,
+    seal: Box<Sealing>,
 }
 
 impl Journal {
@@ -53,24 +85,61 @@ impl Journal {
         lines: u64,
         hash: String,
         beside: Vec<File>,
-        seal: impl FnMut(u64, &str) -> io::Result<()> + Send + 'static,
-    ) -> Self {
-        Self { file, hash, lines, pending: Vec::new(), dirty: false, beside, seal: Box::new(seal) }
+        seal: impl FnMut(u64, &str, bool) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let end = file.metadata()?.len();
+        Ok(Self {
+            room: Room::keep(&file, end)?,
+            file,
+            hash,
+            lines,
+            end,
+            torn: 0,
+            full: false,
+            left_out: LeftOut::default(),
+            pending: Vec::new(),
+            pending_lines: 0,
+            dirty: false,
+            synced: false,
+            beside,
+            seal: Box::new(seal),
+        })
     }
 
+    /// How many events it had no room for, when it is closed.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out.clone()
+    }
+
+    /// Writes what waits. `Err`: it does not fit, or fits only into what is kept for the end of the run.
     fn write_pending(&mut self) -> io::Result<()> {
+        let room = match self.full {
+            true => Ok(()),
+            false => self.room.up_to(&self.file, self.end + self.pending.len() as u64),
+        };
+        self.full |= room.is_err();
         while !self.pending.is_empty() {
             match self.file.write(&self.pending) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    self.pending.drain(..count);
+                    for byte in self.pending.drain(..count) {
+                        self.torn += 1;
+                        if byte == b'\n' {
+                            self.torn = 0;
+                            self.pending_lines -= 1;
+                        }
+                    }
+                    self.end += count as u64;
                     self.dirty = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.full = true;
+                    return Err(error);
+                }
             }
         }
-        Ok(())
+        room
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -83,18 +152,24 @@ impl Journal {
             self.file.sync_data()?;
             self.dirty = false;
         }
+        self.synced = true;
         Ok(())
     }
 }
 
 impl Ledger for Journal {
     fn append(&mut self, event: &Published) -> Result<(), String> {
+        if self.full && is_passing(&event.get().body) {
+            self.left_out.passing.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
         let body = serde_json::to_vec(event.get()).map_err(|error| error.to_string())?;
         self.hash = chained(&self.hash, &body);
         self.pending.extend_from_slice(&body[..body.len() - 1]);
         self.pending.extend_from_slice(HASH.as_bytes());
         self.pending.extend_from_slice(self.hash.as_bytes());
         self.pending.extend_from_slice(b"\"}\n");
+        self.pending_lines += 1;
         self.lines += 1;
         // Between two steps nothing waits for long: one write for both ends.
         if matches!(event.get().body, Body::StepEnded { .. }) && self.pending.len() < MOST_PENDING {
@@ -102,7 +177,11 @@ impl Ledger for Journal {
         }
         self.write_pending().map_err(|error| plain(&error))?;
         if let Body::Verdict { .. } = &event.get().body {
-            (self.seal)(self.lines, &self.hash).map_err(|error| plain(&error))?;
+            // No seal is on disk before what it seals.
+            if self.synced {
+                self.commit()?;
+            }
+            (self.seal)(self.lines, &self.hash, self.synced).map_err(|error| plain(&error))?;
         }
         Ok(())
     }
@@ -110,6 +189,23 @@ impl Ledger for Journal {
     fn commit(&mut self) -> Result<(), String> {
         self.sync().map_err(|error| plain(&error))
     }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = self.write_pending();
+        self.left_out.lost.fetch_add(self.pending_lines, Ordering::Relaxed);
+        if self.torn > 0 {
+            let _ = self.file.set_len(self.end - self.torn);
+        }
+        self.room.give_back(&self.file);
+    }
+}
+
+/// What is told as it passes, and what a run can be resumed, rolled back and reported without: the little room that is
+/// kept for the end of a run is not for it.
+fn is_passing(body: &Body) -> bool {
+    matches!(body, Body::Output { .. } | Body::ExpectAsked { .. } | Body::Probed { .. })
 }
 
 fn chained(before: &str, body: &[u8]) -> String {
@@ -129,10 +225,68 @@ pub struct Lines {
     pub hash: String,
     /// How many bytes the whole lines are.
     pub whole: u64,
+    /// The hash of the line that is the last one by the seal.
+    sealed: Option<String>,
 }
 
-/// Reads a journal, and checks its chain. Lines that can't be read are left out, and the first of them named.
+/// What a journal was when its run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// The run has not ended; or its seal was lost with the power, as long as nothing was done in it.
+    None,
+    /// It can't be read: it was changed.
+    Unreadable,
+    Of {
+        lines: u64,
+        hash: String,
+    },
+}
+
+impl Seal {
+    /// Reads `seal.json`.
+    pub fn of(text: &[u8]) -> Self {
+        if text.is_empty() {
+            return Self::None;
+        }
+        let json: Option<serde_json::Value> = serde_json::from_slice(text).ok();
+        let field = |name: &str| json.as_ref().and_then(|json| json.get(name));
+        match (field("lines").and_then(|lines| lines.as_u64()), field("hash").and_then(|hash| hash.as_str())) {
+            (Some(lines), Some(hash)) => Self::Of { lines, hash: hash.to_owned() },
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+/// Reads a journal, and checks its chain and that it is what was sealed. Lines that can't be read are left out, and the
+/// first of them named. A journal that was sealed is longer than its seal says where the run was undone afterwards; it is
+/// never shorter, and so what is torn before that was cut off, and not by a loss of power.
+pub fn read_sealed(bytes: &[u8], seal: &Seal) -> Result<Lines, String> {
+    let last = if let Seal::Of { lines, .. } = seal { *lines } else { 0 };
+    let mut read = read_noting(bytes, last)?;
+    let why = match seal {
+        Seal::None => None,
+        Seal::Unreadable => Some((1, "its seal, which tells how many lines it has, can't be read".to_owned())),
+        Seal::Of { lines, .. } if read.lines < *lines => {
+            let why = format!("the record had {lines} lines when the run ended, and has {}", read.lines);
+            Some((read.lines + 1, why))
+        }
+        Seal::Of { lines, hash } if read.sealed.as_ref() != Some(hash) => {
+            Some((*lines, "it is not the last line that the record had when the run ended".to_owned()))
+        }
+        Seal::Of { .. } => None,
+    };
+    if let Some((line, why)) = why {
+        read.broken.get_or_insert(Broken { line, why });
+    }
+    Ok(read)
+}
+
+/// The same of a journal that has no seal.
 pub fn read(bytes: &[u8]) -> Result<Lines, String> {
+    read_noting(bytes, 0)
+}
+
+fn read_noting(bytes: &[u8], last: u64) -> Result<Lines, String> {
     let mut out = Lines::default();
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -152,6 +306,9 @@ pub fn read(bytes: &[u8]) -> Result<Lines, String> {
                 }
                 out.hash = hash.unwrap_or_default();
             }
+        }
+        if out.lines == last {
+            out.sealed = Some(out.hash.clone());
         }
     }
     out.torn = (!rest.is_empty()).then_some(rest.len() as u64);

@@ -3,18 +3,19 @@
 //! A file in the user's own state folder, locked as flock(2) does: the kernel frees it when its holder dies. What its
 //! holder wrote into it tells the others who that is. The file itself stays: to remove it would let two hold "it".
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::plain;
+use super::private::{Fault, PrivateDir};
 
 /// Something that is locked as long as this lives, and as long as the commands of the run that holds it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ impl Drop for Held {
 #[derive(Debug)]
 pub struct Lock {
     name: String,
+    folder: PrivateDir,
+    file: String,
     path: PathBuf,
 }
 
@@ -83,12 +86,18 @@ impl Lock {
             Some(folder) => folder,
             None => home().ok_or("there is no home folder to keep locks in")?.join(".local/state"),
         };
-        let folder = folder.join("runbook/locks");
-        private_folder(&folder).map_err(|error| format!("`{}` can't be made: {}", folder.display(), plain(&error)))?;
+        let folder = folder.join("runbook");
+        let opened = PrivateDir::make(&folder, "XDG_STATE_HOME").and_then(|folder| folder.make_dir("locks"));
+        let opened = opened.map_err(|fault| match fault {
+            Fault::Untrusted(why) => format!("no lock is kept where others can change it: {why}"),
+            Fault::Failed(error) => format!("`{}/locks` can't be made: {}", folder.display(), plain(&error)),
+        })?;
         let readable: String =
             name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).take(40).collect();
         let hash = crate::check::library::hex(&Sha256::digest(name.as_bytes()));
-        Ok(Self { name: name.to_owned(), path: folder.join(format!("{readable}-{}", &hash[..12])) })
+        let file = format!("{readable}-{}", &hash[..12]);
+        let path = folder.join("locks").join(&file);
+        Ok(Self { name: name.to_owned(), folder: opened, file, path })
     }
 
     /// Takes it, or says who has it. `wait`: for how long it is waited for.
@@ -96,9 +105,10 @@ impl Lock {
         let failed = |what: &str, error: &std::io::Error| {
             NotHeld::Failed(format!("the lock file `{}` can't be {what}: {}", self.path.display(), plain(error)))
         };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(&self.path).map_err(|error| failed("opened", &error))?;
+        let mut file = self.folder.file(&self.file, OFlags::RDWR | OFlags::CREATE).map_err(|fault| match fault {
+            Fault::Untrusted(why) => NotHeld::Failed(format!("the lock file is not trusted: {why}")),
+            Fault::Failed(error) => failed("opened", &error),
+        })?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -150,9 +160,4 @@ fn home() -> Option<PathBuf> {
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).ok().flatten()?;
         Some(user.dir)
     })
-}
-
-/// Makes a folder that nobody else can look into, and those above it that are missing.
-pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -6,7 +6,8 @@
 mod folder;
 pub mod journal;
 pub mod lock;
-mod replay;
+mod private;
+mod room;
 
 use std::time::Duration;
 
@@ -16,9 +17,8 @@ use crate::check::program::Program;
 use crate::engine::event::{Ledger, Published, Verdict};
 
 pub use folder::Folder;
-pub use journal::Broken;
+pub use journal::{Broken, LeftOut};
 pub use lock::{Held, Lock};
-pub use replay::Replay;
 
 /// Where runs are recorded.
 pub trait Store {
@@ -37,9 +37,6 @@ pub trait Store {
     /// What is recorded of a run.
     fn read(&self, run: &str) -> Result<Record, String>;
 
-    /// Reads a journal while it is written.
-    fn replay(&self, run: &str) -> Replay;
-
     /// A file that the run was read from, by its hash.
     fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String>;
 }
@@ -54,6 +51,8 @@ pub struct Begun {
     pub torn: Option<u64>,
     /// How many lines it had.
     pub lines: u64,
+    /// How many events it had no room for, in the end.
+    pub left_out: LeftOut,
 }
 
 /// What was read back.

@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod engine;
+pub mod process;
 pub mod schema;
 
 use std::io::{Read, Write};

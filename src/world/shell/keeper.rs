@@ -120,6 +120,7 @@ pub fn main() -> Option<std::process::ExitCode> {
         libc::signal(libc::SIGINT, libc::SIG_IGN);
         libc::signal(libc::SIGTERM, libc::SIG_IGN);
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
+        libc::signal(libc::SIGQUIT, libc::SIG_IGN);
     }
     // No folder is held by one who only waits.
     let _ = std::env::set_current_dir("/");
