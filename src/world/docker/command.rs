@@ -77,12 +77,14 @@ impl Docker {
         };
         let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
         let options = StartExecOptions::default();
-        let started = client.start_exec(&exec, Some(options)).await;
+        let (streaming, budget) = self.streaming().await?;
+        let started = streaming.start_exec(&exec, Some(options)).await;
         let StartExecResults::Attached { output: mut stream, .. } = started.map_err(|error| no_answer(&error))? else {
             return Err(Unknown::new(UnknownCause::Unreadable, "the engine did not send what it printed"));
         };
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|error| no_answer(&error))?;
+            budget.fill_up();
             let (bytes, of, kept) = match &piece {
                 LogOutput::StdErr { message } => (message, Stream::Stderr, &mut stderr),
                 LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {

@@ -34,7 +34,7 @@ const NO_SOCKET: &str = "there is no such socket; is Docker installed, and runni
 /// The engine, asked for when it is first needed.
 #[derive(Clone, Default)]
 pub(super) struct Docker {
-    client: Arc<OnceCell<Client>>,
+    engine: Arc<OnceCell<connect::Engine>>,
     /// Of each container that was looked into: its first process.
     processes: Arc<Mutex<HashMap<String, file::FirstProcess>>>,
 }
@@ -87,7 +87,17 @@ impl Docker {
     }
 
     async fn client(&self) -> Result<&Client, Unknown> {
-        self.client.get_or_try_init(|| async { connect::client().await.map_err(|error| no_answer(&error)) }).await
+        self.found().await.map(|engine| &engine.client)
+    }
+
+    /// For an answer that is a stream: whoever reads it says so of each piece.
+    async fn streaming(&self) -> Result<(Client, connect::Budget), Unknown> {
+        self.found().await?.streaming().map_err(|error| no_answer(&error))
+    }
+
+    async fn found(&self) -> Result<&connect::Engine, Unknown> {
+        let found = || async { connect::Engine::find().await.map_err(|error| no_answer(&error)) };
+        self.engine.get_or_try_init(found).await
     }
 }
 
@@ -122,7 +132,12 @@ fn no_answer(error: &Error) -> Unknown {
     let mut chain: Vec<String> = Vec::new();
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+        if let Some(too_large) = cause.downcast_ref::<connect::TooLarge>() {
+            let reason = format!("what the Docker engine at {host} answers is not read: {too_large}");
+            return Unknown::new(UnknownCause::Unreadable, reason);
+        }
+        let wraps = |io: &std::io::Error| io.get_ref().is_some_and(|inner| inner.is::<connect::TooLarge>());
+        if let Some(io) = cause.downcast_ref::<std::io::Error>().filter(|io| !wraps(io)) {
             let why = match io.kind() {
                 std::io::ErrorKind::NotFound => NO_SOCKET.to_owned(),
                 std::io::ErrorKind::PermissionDenied => {
