@@ -10,6 +10,7 @@ use crate::check::program::{
     Arg, Call, Effect, Expr, ExprKind, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier, ShellPart, Text, TextPart,
     Var,
 };
+use crate::value::size::{self, Room};
 use crate::value::{Answer, Map, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
 
 use super::ask::{self, Round};
@@ -68,7 +69,7 @@ impl<'c> Eval<'c> {
 
     pub fn eval<'a>(&'a self, expr: &'a Expr) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            match &expr.kind {
+            let answer = match &expr.kind {
                 ExprKind::Literal(value) => Answer::Known(value.clone()),
                 ExprKind::Text(text) => self.text(text).await,
                 ExprKind::Var(name, var) => self.var(name, *var).await,
@@ -104,6 +105,11 @@ impl<'c> Eval<'c> {
                     sum
                 }
                 ExprKind::Quantifier { kind, vars, over, body } => self.quantifier(*kind, vars, over, body).await,
+            };
+            match &expr.kind {
+                // What is put together of others may be larger than each of them.
+                ExprKind::List(_) | ExprKind::Map(_) | ExprKind::Arithmetic { .. } => size::bounded(answer),
+                _ => answer,
             }
         })
     }
@@ -126,6 +132,7 @@ impl<'c> Eval<'c> {
     pub async fn text(&self, text: &Text) -> Answer {
         let mut out = String::new();
         let mut seal = None;
+        let mut room = Room::default();
         for part in &text.parts {
             match part {
                 TextPart::Text(text) => out.push_str(text),
@@ -140,6 +147,7 @@ impl<'c> Eval<'c> {
                                 let reason = "an empty path in a text: it would mean another place than was meant";
                                 return Answer::unknown(UnknownCause::Invalid, reason);
                             }
+                            Some(text) if !room.text(text.len()) => return size::too_large(),
                             Some(text) => out.push_str(&text),
                             None => {
                                 let reason = format!("{} can't be put into a text", value.unsealed().kind());

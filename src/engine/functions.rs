@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::syntax::literal;
 use crate::value::display::quoted;
+use crate::value::size::{self, NotRead, Room, read_json};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
 /// Every function that there is, by its full name. A test holds this list against the stdlib's declarations.
@@ -49,27 +50,35 @@ pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
         "duration" => known(literal::duration(text(0).trim()).map(Value::Duration), "a duration such as `1m30s`"),
         "size" => known(literal::size(text(0).trim()).map(Value::Size), "a size such as `512MiB`"),
         "timestamp" => known(timestamp(text(0).trim()).map(Value::Time), "a time as RFC 3339 writes it"),
-        "json" => match serde_json::from_str(&text(0)) {
-            Ok(json) => Answer::Known(Value::from_json(json)),
-            Err(_) if secret => invalid("JSON"),
-            Err(error) => Answer::unknown(UnknownCause::Invalid, format!("the text is not JSON: {error}")),
+        "json" => match read_json(&text(0)) {
+            Ok(json) => Answer::Known(json),
+            Err(NotRead::TooLarge) => size::too_large(),
+            Err(NotRead::NotJson(_)) if secret => invalid("JSON"),
+            Err(NotRead::NotJson(error)) => {
+                Answer::unknown(UnknownCause::Invalid, format!("the text is not JSON: {error}"))
+            }
         },
         "trim" => Answer::Known(Value::text(text(0).trim())),
         "lower" => Answer::Known(Value::text(text(0).to_lowercase())),
         "upper" => Answer::Known(Value::text(text(0).to_uppercase())),
         "without_last_newline" => Answer::Known(Value::text(without_last_newline(&text(0)))),
         "output" => output(first()),
-        "lines" => Answer::Known(Value::list(text(0).lines().map(Value::text))),
+        "lines" => size::list_of(text(0).lines()),
         "split" => {
             let (whole, by) = (text(0), text(1));
             if by.is_empty() {
                 return Answer::unknown(UnknownCause::Invalid, "a text can't be split by nothing");
             }
-            Answer::Known(Value::list(whole.split(&by).map(Value::text)))
+            size::list_of(whole.split(&by))
         }
         "join" => match first() {
             Some(Value::List(items)) => {
                 let parts: Option<Vec<_>> = items.iter().map(|item| item.unsealed().to_text()).collect();
+                let mut room = Room::default();
+                let between = text(1).len();
+                if parts.iter().flatten().any(|part| !room.text(part.len() + between)) {
+                    return size::too_large();
+                }
                 known(parts.map(|parts| Value::text(parts.join(&text(1)))), "a list of texts")
             }
             _ => invalid("a list"),
@@ -143,6 +152,20 @@ mod tests {
     fn nothing_of_a_secret_is_told_by_a_json_error() {
         let Answer::Unknown(unknown) = call("json", &[Some(Value::text("{hunter2"))], true) else { panic!("known") };
         assert!(!unknown.reason.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_made_of_a_text_is_bounded() {
+        let large = "a,\n".repeat(1 << 20);
+        let too_large = |answer: Answer| {
+            let Answer::Unknown(unknown) = answer else { return false };
+            unknown.reason.contains("larger than")
+        };
+        assert!(too_large(of("lines", &large)));
+        let [list, by] = [Value::list(std::iter::repeat_n(Value::text(large.as_str()), 12)), Value::text(",")];
+        assert!(too_large(call("split", &[Some(Value::text(large.as_str())), Some(by.clone())], false)));
+        assert!(too_large(call("join", &[Some(list), Some(by)], false)));
+        assert!(!too_large(of("upper", &large)));
     }
 
     #[test]

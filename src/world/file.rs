@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::engine::world::Request;
+use crate::value::size::{NotRead, list_of, read_json, too_large};
 use crate::value::{Answer, UnknownCause, Value};
 
 use super::{io_words, within};
@@ -89,10 +90,11 @@ fn read(request: &Request) -> Answer {
             let answer = match (&text, field) {
                 (Err(unknown), _) => unknown.clone(),
                 (Ok(text), "text") => Answer::Known(Value::text(text.as_str())),
-                (Ok(text), "lines") => Answer::Known(Value::list(text.lines().map(Value::text))),
-                (Ok(text), _) => match serde_json::from_str(text) {
-                    Ok(json) => Answer::Known(Value::from_json(json)),
-                    Err(error) => Answer::absent(format!("the file is not JSON: {error}")),
+                (Ok(text), "lines") => list_of(text.lines()),
+                (Ok(text), _) => match read_json(text) {
+                    Ok(json) => Answer::Known(json),
+                    Err(NotRead::TooLarge) => too_large(),
+                    Err(NotRead::NotJson(error)) => Answer::absent(format!("the file is not JSON: {error}")),
                 },
             };
             fields.push((field, answer));

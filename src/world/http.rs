@@ -15,6 +15,7 @@ use reqwest::{Client, Method, Response};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::world::{Outcome, Request};
+use crate::value::size::{NotRead, read_json};
 use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value, display};
 
 use super::certificate;
@@ -333,9 +334,10 @@ fn record(request: &Request, response: &Response, body: Vec<u8>, whole: bool, el
                 }
                 (Err(_), _) => Answer::absent("the body is not JSON: it is not UTF-8"),
                 (Ok(text), "text") => known(Value::text(text.as_str())),
-                (Ok(text), _) => match serde_json::from_str(text) {
-                    Ok(json) => known(Value::from_json(json)),
-                    Err(error) => Answer::absent(format!("the body is not JSON: {error}")),
+                (Ok(text), _) => match read_json(text) {
+                    Ok(json) => known(json),
+                    Err(NotRead::TooLarge) => crate::value::size::too_large(),
+                    Err(NotRead::NotJson(error)) => Answer::absent(format!("the body is not JSON: {error}")),
                 },
             };
             fields.push((field, answer));

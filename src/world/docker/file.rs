@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 
 use crate::engine::world::Request;
+use crate::value::size::list_of;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 use super::{Docker, inside, is_missing, named, no_answer, time};
@@ -67,10 +68,7 @@ impl Docker {
             Err(absence) => return Ok(Answer::absent(absence)),
         };
         let text = facts.content.unwrap_or_else(|| Answer::unknown(UnknownCause::LeftOut, "it was not asked for"));
-        let lines = text.clone().and_then(|text| {
-            let text = text.to_text().unwrap_or_default();
-            Answer::Known(Value::list(text.lines().map(Value::text)))
-        });
+        let lines = text.clone().and_then(|text| list_of(text.to_text().unwrap_or_default().lines()));
         let known = Answer::Known;
         Ok(known(Value::record(
             "docker.file",
@@ -189,9 +187,11 @@ impl Docker {
     /// The content of a plain file: the engine sends it as a tar archive of one entry.
     async fn content(&self, container: &str, path: &str) -> Result<Answer, Unknown> {
         let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let mut stream = std::pin::pin!(self.client().await?.download_from_container(container, Some(options)));
+        let (streaming, budget) = self.streaming().await?;
+        let mut stream = std::pin::pin!(streaming.download_from_container(container, Some(options)));
         let mut archive = Vec::new();
         while let Some(piece) = stream.next().await {
+            budget.fill_up();
             archive.extend_from_slice(&piece.map_err(|error| no_answer(&error))?);
             if archive.len() as i64 > LARGEST + (1 << 16) {
                 return Ok(Answer::unknown(UnknownCause::Unreadable, TOO_LARGE));
@@ -203,7 +203,12 @@ impl Docker {
         let mut archive = tar::Archive::new(archive.as_slice());
         let mut content = Vec::new();
         if let Some(entry) = archive.entries().map_err(unreadable)?.next() {
-            entry.map_err(unreadable)?.read_to_end(&mut content).map_err(unreadable)?;
+            // An entry may say that it goes on with holes, for longer than what was sent of it.
+            let most = LARGEST as u64 + 1;
+            entry.map_err(unreadable)?.take(most).read_to_end(&mut content).map_err(unreadable)?;
+        }
+        if content.len() as i64 > LARGEST {
+            return Ok(Answer::unknown(UnknownCause::Unreadable, TOO_LARGE));
         }
         Ok(utf8(content))
     }

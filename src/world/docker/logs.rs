@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use crate::engine::world::Request;
+use crate::value::size::list_of;
 use crate::value::{Answer, Number, Unknown, UnknownCause, Value};
 
 use super::{Docker, is_missing, name, no_answer};
@@ -35,14 +36,14 @@ impl Docker {
             return Ok(Answer::absent(format!("there is no container `{name}`")));
         };
         let lossy = |bytes: &[u8]| Answer::Known(Value::text(String::from_utf8_lossy(bytes).into_owned()));
-        let lines = String::from_utf8_lossy(&printed.all).lines().map(Value::text).collect::<Vec<_>>();
+        let lines = list_of(String::from_utf8_lossy(&printed.all).lines());
         Ok(Answer::Known(Value::record(
             "docker.log",
             [
                 ("text", lossy(&printed.all)),
                 ("stdout", lossy(&printed.stdout)),
                 ("stderr", lossy(&printed.stderr)),
-                ("lines", Answer::Known(Value::list(lines))),
+                ("lines", lines),
             ],
         )))
     }
@@ -59,9 +60,11 @@ impl Docker {
             // The engine takes whole seconds; by the time that it writes before each line, the rest is told.
             options = options.since(i32::try_from(after.as_second().max(0)).unwrap_or(0)).timestamps(true);
         }
-        let mut stream = std::pin::pin!(self.client().await?.logs(name, Some(options.build())));
+        let (streaming, budget) = self.streaming().await?;
+        let mut stream = std::pin::pin!(streaming.logs(name, Some(options.build())));
         let mut printed = Printed::default();
         while let Some(piece) = stream.next().await {
+            budget.fill_up();
             let piece = match piece {
                 Ok(piece) => piece,
                 Err(error) if is_missing(&error) => return Ok(None),
