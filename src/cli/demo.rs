@@ -67,18 +67,18 @@ impl Demo {
                 return Ok(ExitCode::SUCCESS);
             }
             let program = program(&file, &base, global)?;
-            let told =
-                |global, dry| Views::new(Format::Text, global, dry, &Cancel::new(), &Texts::default()).into_sinks();
+            let told = |global, dry| Views::new(Format::Text, global, dry, &Cancel::new(), &Texts::default()).in_turn();
             let options = Options::default();
             let plan = async || {
-                run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true)).await;
+                run::plan(program.clone(), &options, Trust::Sandboxed, told(global, true).0).await;
             };
             if self.dry_run {
                 plan().await;
                 println!("\n--- carried out ---\n");
             }
-            let told = told(Global { quiet: global.quiet || self.dry_run, ..global }, false);
-            let ended = run::carry_out(program.clone(), told).await;
+            let (sinks, written) = told(Global { quiet: global.quiet || self.dry_run, ..global }, false);
+            let ended = run::carry_out(program.clone(), sinks).await;
+            written.whole();
             if self.dry_run {
                 println!("\n--- and the dry run after it ---\n");
                 plan().await;

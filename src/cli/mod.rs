@@ -13,6 +13,8 @@ mod rollback;
 mod run;
 mod runs;
 mod signals;
+mod streams;
+mod viewers;
 
 use std::process::ExitCode;
 

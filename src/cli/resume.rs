@@ -12,7 +12,7 @@ use crate::check::program::Program;
 use crate::engine::event::Verdict;
 use crate::engine::resume::{Decisions, Footing, Refused, preflight};
 use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on};
-use crate::record::{host, user};
+use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 use crate::report::times::wall;
 
@@ -74,7 +74,7 @@ impl Resume {
         };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let _lock = lock(&program, Some(&run), self.acting.wait)?;
+        let locked = lock(&program, Some(&run), self.acting.wait)?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
         }
@@ -83,8 +83,9 @@ impl Resume {
         let cancel = Cancel::new();
         let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
-        let (views, written) = views.with(&self.reports, &texts)?;
+        let views = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
+        let (sinks, showing) = views.behind(&past).on_threads(|| found.store.replay(&run))?;
         let identity = Identity { run: Some(run.clone()), by: user(), host: host() };
         let resumed = footing.told(&past, &identity, begun.torn, changed);
         let setup = Setup {
@@ -93,16 +94,17 @@ impl Resume {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: self.acting.no_rollback },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks },
             cancel,
         };
         let ended = runtime.block_on(go_on(setup, &past, footing, resumed));
         let code = exit_code(&ended);
         signals.over(code);
         runtime.shutdown_background();
-        drop(begun.held);
+        // Who reads slowly keeps nobody else from the next run.
+        drop((begun.held, locked));
         tell_left_out(&run, &begun.left_out);
-        written.whole(Some(&run));
+        showing.finish(&run);
         Ok(code.into())
     }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::check::program::Step;
 use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_back};
-use crate::record::{host, user};
+use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 
 use crate::world::people::Answers;
@@ -56,13 +56,14 @@ impl Rollback {
             return Err(refused(NOT_RUN, why));
         }
         let runtime = runtime()?;
-        let _lock = lock(&program, Some(&run), self.wait)?;
+        let locked = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts();
         let cancel = Cancel::new();
         let signals = Listening::new(&cancel);
         let views = Views::new(self.format, global, false, &cancel, &texts);
-        let (views, written) = views.with(&self.reports, &texts)?;
+        let views = views.with(&self.reports, &texts)?;
         let begun = found.take_up()?;
+        let (sinks, showing) = views.behind(&past).on_threads(|| found.store.replay(&run))?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Rolling back run {run}: {}", safe(&program.title));
         }
@@ -74,7 +75,7 @@ impl Rollback {
             options: Options { only: past.only.clone(), from: past.from.clone(), no_rollback: false },
             identity,
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.behind(&past).into_sinks() },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks },
             cancel,
         };
         let ended = runtime.block_on(roll_back(setup, &past, reason));
@@ -85,9 +86,10 @@ impl Rollback {
         };
         signals.over(code);
         runtime.shutdown_background();
-        drop(begun.held);
+        // Who reads slowly keeps nobody else from the next run.
+        drop((begun.held, locked));
         tell_left_out(&run, &begun.left_out);
-        written.whole(Some(&run));
+        showing.finish(&run);
         Ok(code.into())
     }
 }

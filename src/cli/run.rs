@@ -124,20 +124,22 @@ impl Exec {
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let _lock = lock(&program, None, self.acting.wait)?;
+        let locked = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
         let cancel = Cancel::new();
         let signals = Listening::new(&cancel);
         let views = Views::new(self.choice.format, global, false, &cancel, &texts);
-        let (views, written) = views.with(&self.choice.reports, &texts)?;
-        let begun = Folder::of_project(&program.root).begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
+        let views = views.with(&self.choice.reports, &texts)?;
+        let store = Folder::of_project(&program.root);
+        let begun = store.begin(&program).map_err(|why| refused(NOT_TOLD, why))?;
+        let (sinks, showing) = views.on_threads(|| store.replay(&begun.run))?;
         let setup = Setup {
             program,
             world: real(answers),
             options,
             identity: Identity { run: Some(begun.run.clone()), by: user(), host: host() },
             redactor: output::REDACTOR.clone(),
-            outlets: Outlets { ledger: Some(begun.ledger), sinks: views.into_sinks() },
+            outlets: Outlets { ledger: Some(begun.ledger), sinks },
             cancel,
         };
         let ended = runtime.block_on(exec(setup));
@@ -145,9 +147,10 @@ impl Exec {
         signals.over(code);
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
         runtime.shutdown_background();
-        drop(begun.held);
+        // Who reads slowly keeps nobody else from the next run.
+        drop((begun.held, locked));
         tell_left_out(&begun.run, &begun.left_out);
-        written.whole(Some(&begun.run));
+        showing.finish(&begun.run);
         Ok(code.into())
     }
 }
@@ -165,7 +168,7 @@ pub(super) fn tell_left_out(run: &str, left_out: &LeftOut) {
              space, then `runbook resume {run}` does what is left of `finally` and rollback"
         ),
     };
-    let _ = writeln!(std::io::stderr(), "runbook: {why}");
+    output::tell(&why);
 }
 
 /// Takes the runbook's lock, if it has one.
@@ -261,14 +264,14 @@ impl DryRun {
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
         let texts = texts(&program);
         let views = Views::new(self.choice.format, global, true, &Cancel::new(), &texts);
-        let (views, written) = match views.with(&self.choice.reports, &texts) {
-            Ok(views) => views,
+        let (sinks, written) = match views.with(&self.choice.reports, &texts) {
+            Ok(views) => views.in_turn(),
             Err(code) => return code,
         };
-        let tally = runtime.block_on(plan(program, &options, trust, views.into_sinks()));
+        let tally = runtime.block_on(plan(program, &options, trust, sinks));
         runtime.shutdown_background();
         // Here the report is what was asked for.
-        if !written.whole(None) {
+        if !written.whole() {
             return ExitCode::from(NOT_TOLD);
         }
         if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }

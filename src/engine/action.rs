@@ -1,7 +1,6 @@
 //! Carrying out one action: its deadline, what it prints, what it came to.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::program::{Call, NativeChanges, Run, RunTarget};
@@ -13,16 +12,13 @@ use super::cancel::Flag;
 use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
-use super::event::{Body, Place, Seconds};
+use super::event::{Body, Seconds};
 use super::facts::Change;
-use super::redact::OutputLines;
-use super::world::{Act, Announced, ArgValue, Outcome, Output, Stream};
+use super::printed::Printed;
+use super::world::{Act, Announced, ArgValue, Outcome};
 
 /// How long an action that was told to end may take to do so, before it is no longer waited for.
 const ENDING: Duration = Duration::from_secs(15);
-
-/// How much of what an action printed is kept for `failures`, in bytes.
-const KEPT: usize = 4096;
 
 /// Why an action failed, for its handler.
 pub struct Failed {
@@ -83,8 +79,15 @@ pub async fn carry_out(
     let request = eval.request(call, args);
     let limit = request.limit;
     let body = Body::ActionStarted { action: action.clone(), changes, limit: Some(limit.into()) };
-    let announced = match core.emitter.announce(core.place(site, run.span), body) {
-        Ok(announced) => announced,
+    // A disk may take long; what was told to end in the meantime does not start.
+    let announced = match core.emitter.announce(core.place(site, run.span), body).await {
+        Ok(announced) if cancel.cause().is_none() => announced,
+        Ok(_) => {
+            let why = cancel.cause().map(|cause| cause.to_string()).unwrap_or_default();
+            let error = format!("was not started: {why}");
+            not_started(core, site, run, &action, &error);
+            return Err(failed(error, String::new(), None));
+        }
         Err(error) => {
             not_started(core, site, run, &action, &error);
             return Err(failed(error, String::new(), None));
@@ -160,7 +163,7 @@ async fn in_time(
                 let limit = display::duration_text(limit.try_into().unwrap_or_default());
                 break format!("did not end within {limit}");
             }
-            _ = flush.tick() => printed.flush(core),
+            _ = flush.tick(), if core.emitter.has_room() => printed.flush(core),
         }
     };
     token.cancel();
@@ -208,102 +211,6 @@ fn sealed(name: &Arc<str>, result: Answer) -> Answer {
         }
         Answer::Known(value) => Answer::Known(seal(value)),
         other => other,
-    }
-}
-
-/// What an action prints: told line by line as it comes, and its end kept.
-struct Printed {
-    place: Place,
-    /// A secret is captured from it: nothing of it is told.
-    sensitive: bool,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    stdout: OutputLines,
-    stderr: OutputLines,
-    ready: VecDeque<(Stream, String)>,
-    tail: String,
-    withheld: bool,
-}
-
-impl Printed {
-    fn new(core: &Core, place: Place, sensitive: bool) -> Self {
-        let lines = || OutputLines::new(core.redactor().clone());
-        Self {
-            place,
-            sensitive,
-            inner: Mutex::new(Inner {
-                stdout: lines(),
-                stderr: lines(),
-                ready: VecDeque::new(),
-                tail: String::new(),
-                withheld: false,
-            }),
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Tells what has come since.
-    fn flush(&self, core: &Core) {
-        let ready = std::mem::take(&mut self.lock().ready);
-        for (stream, text) in ready {
-            core.emitter.emit(self.place.clone(), Body::Output { stream, text });
-        }
-    }
-
-    fn finish(&self, core: &Core) {
-        {
-            let mut inner = self.lock();
-            let stdout = inner.stdout.finish();
-            inner.keep(Stream::Stdout, stdout);
-            let stderr = inner.stderr.finish();
-            inner.keep(Stream::Stderr, stderr);
-            if inner.withheld {
-                let text = "(what it printed is not shown: a secret is taken from it)".to_owned();
-                inner.ready.push_back((Stream::Stdout, text));
-            }
-        }
-        self.flush(core);
-    }
-
-    fn tail(&self) -> String {
-        self.lock().tail.clone()
-    }
-}
-
-impl Inner {
-    fn keep(&mut self, stream: Stream, lines: Vec<String>) {
-        for line in lines {
-            self.tail.push_str(&line);
-            self.tail.push('\n');
-            self.ready.push_back((stream, line));
-        }
-        if self.tail.len() > 2 * KEPT {
-            let mut from = self.tail.len() - KEPT;
-            while !self.tail.is_char_boundary(from) {
-                from += 1;
-            }
-            self.tail.drain(..from);
-        }
-    }
-}
-
-impl Output for Printed {
-    fn chunk(&self, stream: Stream, bytes: &[u8]) {
-        let mut inner = self.lock();
-        if self.sensitive {
-            inner.withheld |= !bytes.is_empty();
-            return;
-        }
-        let lines = match stream {
-            Stream::Stdout => inner.stdout.push(bytes),
-            Stream::Stderr => inner.stderr.push(bytes),
-        };
-        inner.keep(stream, lines);
     }
 }
 

@@ -42,6 +42,9 @@ impl Round {
         if !core.look.heeds_wants(&request.native) {
             request.wants = None;
         }
+        if &*request.native.name == "prompt" {
+            core.emitter.shown().await;
+        }
         let key = fingerprint(&request);
         let limit = request.limit;
         let (question, first) = {

@@ -132,6 +132,7 @@ impl<'c> Exec<'c> {
                 let question = question(site, confirm);
                 let (text, role) = (question.text.clone(), question.role.clone());
                 self.core.emit(site, confirm.span, Body::ConfirmAsked { text: text.clone(), role: role.clone() });
+                self.core.emitter.shown().await;
                 let reply = self.looking(within, self.people.ask(question)).await.unwrap_or_else(Err);
                 let mut told = Confirmed {
                     text: text.clone(),

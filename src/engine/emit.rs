@@ -1,16 +1,21 @@
-//! Where events leave the engine: numbered, dated, secrets taken out, written down, handed to every sink. There is no
-//! other way out, and no action starts but by [`Emitter::announce`].
+//! Where events leave the engine: numbered, dated, secrets taken out, handed to the journal's thread and to every sink. There is
+//! no other way out, and no action starts but by [`Emitter::announce`], which waits until its event is on disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::cancel::{Cause, Flag};
 use super::event::{Body, Event, Ledger, Part, Place, Published, Sink, State, expect_of};
+use super::journal_thread::JournalThread;
 use super::redact::Redactor;
 use super::risk::Used;
 use super::world::{Announced, Clock};
+
+/// How long who asks a person waits for those who show the run.
+const SHOWN: Duration = Duration::from_secs(1);
 
 /// Where events go: who keeps them, and who shows them.
 #[derive(Default)]
@@ -31,13 +36,13 @@ pub struct Emitter {
     clock: Arc<dyn Clock>,
     redactor: Arc<Redactor>,
     inner: Mutex<Inner>,
-    /// Raised when events can't be kept any more: a run goes no further than its record.
-    unkept: Flag,
+    journal: Option<JournalThread>,
+    /// Why there is none, though there should be: nothing is done then.
+    no_journal: Option<String>,
 }
 
 struct Inner {
     seq: u64,
-    ledger: Option<Box<dyn Ledger>>,
     sinks: Vec<Box<dyn Sink>>,
     tally: Tally,
     /// Something was done: what is recorded has to outlive a loss of power.
@@ -46,19 +51,6 @@ struct Inner {
     silent: bool,
     /// What was emitted before the run is announced.
     held: Option<Vec<Held>>,
-    /// Why events can't be kept any more, or only in the room that is kept for the end of the run.
-    unkept: Option<String>,
-}
-
-impl Inner {
-    /// Whether an action may be announced. One that was undone by a full disk a moment ago is not begun because there
-    /// is room again; but what ends the run has room of its own.
-    fn may_announce(&self, ends_run: bool) -> Result<(), String> {
-        match &self.unkept {
-            Some(why) if !ends_run => Err(unkept(why)),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// An event that waits for the run to be announced.
@@ -122,17 +114,18 @@ impl Emitter {
 
     pub fn new(clock: Arc<dyn Clock>, redactor: Arc<Redactor>, outlets: Outlets, unkept: Flag) -> Self {
         let Outlets { ledger, sinks } = outlets;
-        let inner = Inner {
-            seq: 0,
-            ledger,
-            sinks,
-            tally: Tally::default(),
-            acted: false,
-            silent: false,
-            held: None,
-            unkept: None,
-        };
-        Self { clock, redactor, inner: Mutex::new(inner), unkept }
+        let inner = Inner { seq: 0, sinks, tally: Tally::default(), acted: false, silent: false, held: None };
+        let (mut journal, mut no_journal) = (None, None);
+        match ledger.map(|ledger| JournalThread::start(ledger, unkept.clone())) {
+            Some(Ok(started)) => journal = Some(started),
+            Some(Err(error)) => {
+                let why = format!("no thread could be started: {error}");
+                unkept.raise(Cause::Unkept(why.as_str().into()));
+                no_journal = Some(why);
+            }
+            None => {}
+        }
+        Self { clock, redactor, inner: Mutex::new(inner), journal, no_journal }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -180,23 +173,68 @@ impl Emitter {
     }
 
     /// Announces an action: what it returns is what lets the action start. Without it, the action could not be recorded.
-    pub fn announce(&self, place: Place, body: Body) -> Result<Announced, String> {
-        let mut inner = self.lock();
+    pub async fn announce(&self, place: Place, body: Body) -> Result<Announced, String> {
         let ends_run = matches!(place.part, Some(Part::Finally | Part::Rollback));
-        inner.may_announce(ends_run)?;
-        self.publish(&mut inner, place, body);
-        inner.may_announce(ends_run)?;
-        inner.acted = true;
-        self.commit(&mut inner).map_err(|why| unkept(&why))?;
+        self.may_announce(ends_run)?;
+        let on_disk = {
+            let mut inner = self.lock();
+            self.publish(&mut inner, place, body);
+            self.journal.as_ref().map(JournalThread::commit)
+        };
+        if let Some(on_disk) = on_disk {
+            on_disk.done().await.map_err(|why| unkept(&why))?;
+        }
+        self.may_announce(ends_run)?;
+        self.lock().acted = true;
         Ok(Announced::written_down())
     }
 
-    /// Has all that was emitted so far outlive a loss of power, where something was done. Who only looked can look again.
-    pub fn settle(&self) {
-        let mut inner = self.lock();
-        if inner.acted {
-            let _ = self.commit(&mut inner);
+    /// Whether an action may be announced. One that was undone by a full disk a moment ago is not begun because there
+    /// is room again; but what ends the run has room of its own.
+    fn may_announce(&self, ends_run: bool) -> Result<(), String> {
+        if let Some(why) = &self.no_journal {
+            return Err(unkept(why));
         }
+        match self.journal.as_ref().and_then(JournalThread::failed) {
+            Some(why) if !ends_run => Err(unkept(&why)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has all that was emitted so far written; where something was done, so that it survives a loss of power. Who only looked
+    /// can look again.
+    pub async fn settle(&self) {
+        let acted = self.has_acted();
+        if let Some(journal) = &self.journal {
+            let written = if acted { journal.commit() } else { journal.flush() };
+            // That it could not be written is what the flag says.
+            let _ = written.done().await;
+        }
+    }
+
+    /// Waits until all that was emitted so far is written, or could not be.
+    pub async fn written(&self) {
+        if let Some(journal) = &self.journal {
+            let _ = journal.flush().done().await;
+        }
+    }
+
+    /// Waits while much of what was emitted is not written yet: before more of what can wait is emitted.
+    pub async fn room(&self) {
+        if let Some(journal) = &self.journal {
+            journal.room().await;
+        }
+    }
+
+    /// Whether [`Self::room`] would not wait.
+    pub fn has_room(&self) -> bool {
+        self.journal.as_ref().is_none_or(JournalThread::has_room)
+    }
+
+    /// Waits until what was emitted so far is shown, as far as someone reads it: a person who is asked has seen what is asked about.
+    pub async fn shown(&self) {
+        let shown: Vec<_> = self.lock().sinks.iter_mut().map(|sink| sink.shown()).collect();
+        let _ = tokio::time::timeout(SHOWN, futures_util::future::join_all(shown)).await;
     }
 
     fn publish(&self, inner: &mut Inner, place: Place, body: Body) {
@@ -204,29 +242,17 @@ impl Emitter {
         inner.tally.take(&place, &body);
         let event = Event { seq: inner.seq, time: self.clock.now(), place, body };
         let published = self.redactor.publish(event);
-        if let Some(ledger) = &mut inner.ledger
-            && let Err(why) = ledger.append(&published)
-        {
-            self.unkept.raise(Cause::Unkept(why.as_str().into()));
-            inner.unkept.get_or_insert(why);
+        if let Some(journal) = &self.journal {
+            journal.append(&published);
         }
         for sink in &mut inner.sinks {
             sink.take(&published);
         }
     }
 
-    fn commit(&self, inner: &mut Inner) -> Result<(), String> {
-        let committed = inner.ledger.as_mut().map_or(Ok(()), |ledger| ledger.commit());
-        if let Err(why) = &committed {
-            self.unkept.raise(Cause::Unkept(why.as_str().into()));
-            inner.unkept.get_or_insert(why.clone());
-        }
-        committed
-    }
-
     /// Whether what happens is kept.
     pub fn records(&self) -> bool {
-        self.lock().ledger.is_some()
+        self.journal.is_some()
     }
 
     pub fn tally(&self) -> Tally {

@@ -4,6 +4,9 @@
 //! `value::recorded` writes it. They are a contract (`docs/interface.md`): `--format json` prints each as
 //! a line. Texts in them are as they were found, secrets taken out; whoever shows them makes control characters harmless.
 
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -156,10 +159,17 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<Seconds>,
     },
-    /// A line (or a piece of an over-long one) that an action printed.
+    /// Lines that an action printed, without the last one's end; a line that is too long comes in pieces.
     Output {
         stream: Stream,
         text: String,
+    },
+    /// The middle of what an action printed, of which only the beginning and the end are recorded.
+    OutputLeftOut {
+        stream: Stream,
+        bytes: u64,
+        /// How many of these ended a line.
+        lines: u64,
     },
     ActionEnded {
         action: String,
@@ -336,6 +346,17 @@ pub fn schema() -> serde_json::Value {
         .into_generator()
         .into_root_schema_for::<Recorded>()
         .into()
+}
+
+fn weight_of(json: &serde_json::Value) -> usize {
+    use serde_json::Value as Json;
+    let inner = match json {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(weight_of).sum(),
+        Json::Object(entries) => entries.iter().map(|(key, value)| key.len() + 32 + weight_of(value)).sum(),
+        _ => 0,
+    };
+    inner + size_of::<Json>()
 }
 
 /// Seconds, as a number.
@@ -626,23 +647,47 @@ pub trait Sink: Send {
     /// What happened before a run was gone on with, for one that shows what goes on now.
     fn recall(&mut self, _event: &Published) {}
 
+    /// Resolves when all that was taken so far is shown, for one that shows it on a thread of its own.
+    fn shown(&mut self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// There is no more, and there was no verdict: the run goes on elsewhere, or was cut off.
     fn unfinished(&mut self, _why: &str) {}
 }
 
-/// An event out of which every known secret has been taken.
+/// An event out of which every known secret has been taken. Clones are the same event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Published(Event);
+pub struct Published(Arc<Event>);
 
 impl Published {
     /// For `engine::redact` alone, and for tests of the report forms.
     pub(in crate::engine) fn new(event: Event) -> Self {
-        Self(event)
+        Self(Arc::new(event))
     }
 
     /// An event read back from what was published before.
     pub fn read(line: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(line).map(Self)
+        serde_json::from_str(line).map(|event| Self(Arc::new(event)))
+    }
+
+    /// How much memory it takes, about: what waits for someone is measured by this.
+    pub fn weight(&self) -> usize {
+        let data = match &self.0.body {
+            Body::Output { text, .. } => text.len(),
+            Body::Shown { value, .. } => value.len(),
+            Body::Bound { data: Some(data), .. }
+            | Body::Condition { data: Some(data), .. }
+            | Body::ActionEnded { data: Some(data), .. }
+            | Body::HandlerStarted { data: Some(data), .. } => weight_of(data),
+            Body::ExpectEnded(result) => {
+                let texts = [&result.text, &result.expected, &result.actual];
+                texts.iter().map(|text| text.len()).sum::<usize>()
+                    + result.diff.iter().map(|line| line.text.len() + 32).sum::<usize>()
+            }
+            _ => 0,
+        };
+        data + size_of::<Event>() + 256
     }
 
     pub fn get(&self) -> &Event {

@@ -131,6 +131,7 @@ impl Way<'_> {
                     () = tell(&core, &cancel, &told) => {}
                     () = exec.take_back(past, &reason, &mut tally) => {}
                 }
+                core.emitter.written().await;
                 told.catch_up(&core, &cancel);
                 return exec.verdict(tally, &chosen, began).await;
             }
@@ -145,7 +146,8 @@ impl Way<'_> {
             () = watch_over(&core, &exec.on_its_way, &watch, &cancel.gently) => {}
             () = time_limit(&core.program, &cancel.gently) => {}
         }
-        // What came last, behind which nothing waited any more.
+        // What came last, behind which nothing waited any more: also that the last events could not be written.
+        core.emitter.written().await;
         told.catch_up(&core, &cancel);
         exec.verdict(tally, &chosen, began).await
     }
@@ -376,6 +378,8 @@ impl<'c> Exec<'c> {
                 }
             }
         }
+        // That the steps could not be recorded counts before anything is decided.
+        self.core.emitter.written().await;
         self.goes_on();
         if ended.is_none() && self.cancel.gently.cause().is_none() && !self.decide(tally).await {
             ended = Some("the verdict does not hold".to_owned());
@@ -554,7 +558,7 @@ impl<'c> Exec<'c> {
                 elapsed: Seconds::from(elapsed),
             },
         );
-        self.core.emitter.settle();
+        self.core.emitter.settle().await;
         // That the verdict itself could not be kept counts, too.
         let unkept = self.cancel.gently.cause().filter(|cause| matches!(cause, Cause::Unkept(_)));
         Ended { verdict, cause: cause.or(unkept), undone: all_undone }

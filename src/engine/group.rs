@@ -334,6 +334,7 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
                 done.insert(at, asked);
                 // Told in the order in which they were written, each as soon as those before it are decided.
                 while let Some(asked) = done.get(&told) {
+                    core.emitter.room().await;
                     report(core, asked).await;
                     told += 1;
                 }

@@ -29,6 +29,8 @@ mod failure;
 mod finding;
 mod group;
 mod in_place;
+mod journal_thread;
+mod printed;
 mod proof;
 mod risk;
 mod scope;

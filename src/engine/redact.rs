@@ -22,7 +22,7 @@ pub const SHORTEST: usize = 4;
 const SHORTEST_LINE: usize = 8;
 
 /// The longest piece in which a line of output is passed on, in bytes.
-const LONGEST_PIECE: usize = 16 * 1024;
+pub(super) const LONGEST_PIECE: usize = 16 * 1024;
 
 /// What RFC 3986, section 2.3, leaves as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -144,7 +144,7 @@ impl Redactor {
     }
 
     /// How many bytes of a stream must be held back, since a secret may have begun in them.
-    fn hold_back(&self) -> usize {
+    pub(super) fn hold_back(&self) -> usize {
         self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner()).longest.saturating_sub(1)
     }
 }
@@ -291,6 +291,16 @@ impl OutputLines {
             ready = self.safe_cut(self.pending.len() - hold_back);
         }
         self.take(ready)
+    }
+
+    /// What was not given yet: a line that has no end so far, or in which a secret may have begun.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
+    /// The same, taken away: it goes on elsewhere.
+    pub(super) fn take_pending(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.pending)
     }
 
     /// What is left when the stream ends.

@@ -169,6 +169,7 @@ impl<'c> Exec<'c> {
                 if let Some(frame) = course.frames.last_mut() {
                     frame.at = at;
                 }
+                self.core.emitter.room().await;
                 if course.tape.is_empty()
                     && let Some(cause) = self.flag(within).cause()
                 {

@@ -17,7 +17,7 @@ use crate::engine::own_sources;
 use super::journal::{self, Broken, Journal, Seal};
 use super::lock::Held;
 use super::private::{Fault, PrivateDir};
-use super::{Begun, Record, RunState, Store, Summary, plain};
+use super::{Begun, Record, Replay, RunState, Store, Summary, plain};
 
 const JOURNAL: &str = "journal.jsonl";
 const SEAL: &str = "seal.json";
@@ -322,6 +322,10 @@ impl Store for Folder {
             hash: read.hash,
             running,
         })
+    }
+
+    fn replay(&self, run: &str) -> Replay {
+        Replay::of(self.run_folder(run).and_then(|folder| folder.file(JOURNAL, OFlags::RDONLY)).ok())
     }
 
     fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String> {

@@ -205,7 +205,7 @@ impl Drop for Journal {
 /// What is told as it passes, and what a run can be resumed, rolled back and reported without: the little room that is
 /// kept for the end of a run is not for it.
 fn is_passing(body: &Body) -> bool {
-    matches!(body, Body::Output { .. } | Body::ExpectAsked { .. } | Body::Probed { .. })
+    matches!(body, Body::Output { .. } | Body::OutputLeftOut { .. } | Body::ExpectAsked { .. } | Body::Probed { .. })
 }
 
 fn chained(before: &str, body: &[u8]) -> String {

@@ -7,6 +7,7 @@ mod folder;
 pub mod journal;
 pub mod lock;
 mod private;
+mod replay;
 mod room;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::engine::event::{Ledger, Published, Verdict};
 pub use folder::Folder;
 pub use journal::{Broken, LeftOut};
 pub use lock::{Held, Lock};
+pub use replay::Replay;
 
 /// Where runs are recorded.
 pub trait Store {
@@ -36,6 +38,9 @@ pub trait Store {
 
     /// What is recorded of a run.
     fn read(&self, run: &str) -> Result<Record, String>;
+
+    /// Reads a journal while it is written.
+    fn replay(&self, run: &str) -> Replay;
 
     /// A file that the run was read from, by its hash.
     fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String>;

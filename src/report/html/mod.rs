@@ -15,6 +15,7 @@ use crate::engine::event::{
     Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, State, StateCounts, StepOutcome, Undone,
 };
 use crate::engine::world::Stream;
+use crate::value::display::size_text;
 
 use super::safe::markup as text;
 use super::texts::{Lines, Texts};
@@ -42,7 +43,9 @@ pub struct Html<W> {
     lines: Lines,
     attempts: Attempts,
     output: Vec<(Stream, String)>,
-    more_output: usize,
+    more_output: u64,
+    /// How many bytes of these are not in the journal.
+    not_recorded: u64,
     part: Option<Part>,
     checklist: Option<String>,
     possible: Option<String>,
@@ -80,6 +83,7 @@ impl<W: Write + Send> Html<W> {
             attempts: Attempts::default(),
             output: Vec::new(),
             more_output: 0,
+            not_recorded: 0,
             part: None,
             checklist: None,
             possible: None,
@@ -199,6 +203,7 @@ impl<W: Write + Send> Html<W> {
     fn printed(&mut self) {
         let lines = std::mem::take(&mut self.output);
         let more = std::mem::take(&mut self.more_output);
+        let not_recorded = std::mem::take(&mut self.not_recorded);
         if lines.is_empty() {
             return;
         }
@@ -213,7 +218,10 @@ impl<W: Write + Send> Html<W> {
                 }
             }
         }
-        if more > 0 {
+        if not_recorded > 0 {
+            let size = size_text(i64::try_from(not_recorded).unwrap_or(i64::MAX));
+            let _ = writeln!(told, "… {more} more lines, {size} of which are not in the journal");
+        } else if more > 0 {
             let _ = writeln!(told, "… {more} more lines");
         }
         told.push_str("</pre>\n");
@@ -250,7 +258,11 @@ impl<W: Write + Send> Sink for Html<W> {
         let place = &event.place;
         if !matches!(
             event.body,
-            Body::Output { .. } | Body::Probed { .. } | Body::ExpectAsked { .. } | Body::ExpectDecided { .. }
+            Body::Output { .. }
+                | Body::OutputLeftOut { .. }
+                | Body::Probed { .. }
+                | Body::ExpectAsked { .. }
+                | Body::ExpectDecided { .. }
         ) {
             self.printed();
         }
@@ -324,8 +336,19 @@ impl<W: Write + Send> Sink for Html<W> {
                 self.belongs(place);
                 self.action("$", action, "ran");
             }
-            Body::Output { stream, text } if self.output.len() < OUTPUT => self.output.push((*stream, text.clone())),
-            Body::Output { .. } => self.more_output += 1,
+            Body::Output { stream, text } => {
+                for line in text.split('\n') {
+                    if self.output.len() < OUTPUT {
+                        self.output.push((*stream, line.to_owned()));
+                    } else {
+                        self.more_output += 1;
+                    }
+                }
+            }
+            Body::OutputLeftOut { bytes, lines, .. } => {
+                self.more_output += lines;
+                self.not_recorded += bytes;
+            }
             Body::ActionEnded { error: Some(error), elapsed, .. } => {
                 let told = format!("<p class=\"error\">{}{}, {}</p>\n", mark("bad"), text(error), time(*elapsed));
                 self.rows().push_str(&told);

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
 use crate::engine::event::{Body, Event, Published, Sink, State, StepOutcome};
+use crate::engine::world::Stream;
 use crate::terminal::{self, Drawn};
 
 use super::safe::safe;
@@ -61,8 +62,8 @@ struct Step {
     held: u32,
     /// The last action, and what it printed last: told if it turns out to matter.
     action: Option<Published>,
-    output: VecDeque<Published>,
-    left_out: usize,
+    output: VecDeque<(Stream, String)>,
+    left_out: u64,
 }
 
 struct Shared<P> {
@@ -189,14 +190,14 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
         }
         let more = step.output.len().saturating_sub(lines);
         step.output.drain(..more);
-        step.left_out += more;
+        step.left_out += more as u64;
         if step.left_out > 0 {
             let line = self.paint.dim(&format!("    │ … {} lines before these", step.left_out));
             step.left_out = 0;
             lock(&self.shared).above(format!("{line}\n").as_bytes());
         }
-        for output in std::mem::take(&mut step.output) {
-            self.text.take(&output);
+        for (stream, line) in std::mem::take(&mut step.output) {
+            self.text.printed(stream, &line);
         }
     }
 
@@ -271,14 +272,17 @@ impl<P: Write + Send + 'static, R: Write + Send> Live<P, R> {
                     self.tell_action(0);
                 }
             }
-            Body::Output { .. } => {
+            Body::Output { stream, text } => {
                 let Some(step) = &mut self.step else { return self.text.take(event) };
-                step.output.push_back(event.clone());
-                if step.output.len() > FAILED {
-                    step.output.pop_front();
-                    step.left_out += 1;
-                }
+                step.output.extend(text.split('\n').map(|line| (*stream, line.to_owned())));
+                let over = step.output.len().saturating_sub(FAILED);
+                step.output.drain(..over);
+                step.left_out += over as u64;
             }
+            Body::OutputLeftOut { lines, .. } => match &mut self.step {
+                Some(step) => step.left_out += lines,
+                None => self.text.take(event),
+            },
             Body::ActionEnded { error: None, .. } => match &self.step {
                 Some(step) if !step.told => {}
                 _ => {

@@ -88,10 +88,9 @@ impl Panel {
                 self.expects.clear();
             }
             Body::Output { stream, text } => {
-                self.tail.push_back((*stream, safe(text)));
-                if self.tail.len() > TAIL {
-                    self.tail.pop_front();
-                }
+                let lines: Vec<&str> = text.rsplit('\n').take(TAIL).collect();
+                self.tail.extend(lines.iter().rev().map(|line| (*stream, safe(line))));
+                self.tail.drain(..self.tail.len().saturating_sub(TAIL));
             }
             Body::ActionEnded { .. } => {
                 self.action = None;

@@ -11,6 +11,7 @@ use crate::engine::event::{Body, Changes, Event, Mode, Part, Place, Published, R
 use crate::engine::world::Stream;
 
 use super::fold::{Fold, Kept};
+use super::left_out;
 use super::safe::safe;
 use super::style::Paint;
 use super::times::{time, wall};
@@ -159,6 +160,14 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         }
     }
 
+    /// Lines that an action printed: one write for all of them.
+    pub(super) fn printed(&mut self, stream: Stream, text: &str) {
+        let bar = if stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
+        let lines = text.split('\n').map(|line| format!("    {bar} {}", self.paint.dim(&safe(line))));
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        self.line(&lines);
+    }
+
     fn resumed(&mut self, resumed: &Resumed) {
         self.last_part = None;
         self.line("");
@@ -269,10 +278,8 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
                 self.belongs(place);
                 self.action(action);
             }
-            Body::Output { stream, text } => {
-                let bar = if *stream == Stream::Stderr { self.paint.doubtful("│") } else { self.paint.dim("│") };
-                self.line(&format!("    {bar} {}", self.paint.dim(&safe(text))));
-            }
+            Body::Output { stream, text } => self.printed(*stream, text),
+            Body::OutputLeftOut { stream, bytes, lines } => self.printed(*stream, &left_out(*bytes, *lines)),
             // It was told where the run was resumed.
             Body::ActionEnded { assumed: Some(_), .. } => {}
             // It was not even started.

@@ -23,6 +23,9 @@ const KEPT: usize = 512 * 1024;
 /// How much is read from a stream at once, at most.
 const CHUNK: usize = 16 * 1024;
 
+/// How long a stream is read before others have their turn.
+const TURN: Duration = Duration::from_millis(2);
+
 /// How long pipes are read on after the command itself has ended: what it started may hold them open.
 const DRAIN: Duration = Duration::from_millis(300);
 
@@ -182,12 +185,18 @@ impl Pipe {
         let reading = tokio::spawn(async move {
             // What is never written to costs nothing: most commands say little.
             let mut buffer = BytesMut::with_capacity(CHUNK);
+            let mut turn = Instant::now();
             while from.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
                 keeping.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer);
                 if let Some(output) = &output {
                     output.chunk(stream, &buffer);
                 }
                 buffer.clear();
+                // Who prints without end must not keep the thread from the time limits, whatever is done with what it prints.
+                if turn.elapsed() > TURN {
+                    tokio::task::yield_now().await;
+                    turn = Instant::now();
+                }
             }
         });
         Self { reading, kept }
