@@ -150,6 +150,8 @@ pub enum Trust {
 pub enum Confinement {
     /// In the kernel's sandbox.
     Sandbox,
+    /// In the kernel's sandbox, but for the network.
+    Network,
     /// On its author's word.
     Trusted,
     /// It was not asked.

@@ -267,6 +267,7 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             Body::Probed { call, confinement, elapsed, .. } => {
                 let held = match confinement {
                     Some(crate::engine::world::Confinement::Sandbox) => "  in the sandbox",
+                    Some(crate::engine::world::Confinement::Network) => "  in the sandbox, with the network",
                     Some(crate::engine::world::Confinement::Trusted) => "  on its author's word",
                     Some(crate::engine::world::Confinement::NotAsked) => "  not made",
                     None => "",

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::world::{Output, Request, Stream};
 use crate::value::Value;
 
-use super::sandbox::Sandbox;
+use super::sandbox::{self, Refusals, Sandbox};
 use super::tree::Tree;
 
 /// How much of a stream's head, and of its tail, is kept.
@@ -47,6 +47,8 @@ pub(super) struct Ended {
     pub stdout: Kept,
     pub stderr: Kept,
     pub time: Duration,
+    /// What the sandbox refused, where there was one.
+    pub refusals: Refusals,
 }
 
 impl Command {
@@ -105,16 +107,21 @@ impl Command {
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let confined = sandbox.is_some();
-        if !confined {
+        if sandbox.is_none() {
             command.process_group(0);
         }
-        let private = match sandbox {
-            Some(sandbox) => Some(sandbox.confine(&mut command)?),
+        let mut tree = Tree::new();
+        let mark = tree.mark(&mut command);
+        let confined = match sandbox {
+            Some(sandbox) => {
+                let path = std::env::var_os("PATH");
+                if let Some(why) = sandbox::lost_rights(&name, path.as_deref()) {
+                    return Err(why);
+                }
+                Some(sandbox.confine(&mut command, mark)?)
+            }
             None => None,
         };
-        let mut tree = Tree::new();
-        tree.mark(&mut command);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             _ if !self.dir.is_dir() => format!("there is no folder `{}` to run it in", self.dir.display()),
             std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
@@ -141,14 +148,16 @@ impl Command {
             }
         };
         let status = status.map_err(|error| format!("it can't be told how it ended: {error}"))?;
-        if confined {
+        if confined.is_some() {
             tree.end().await;
         } else {
             tree.release();
         }
         let (stdout, stderr) = (Pipe::drained(stdout).await, Pipe::drained(stderr).await);
-        drop(private);
-        Ok(Ended { status: status.code(), signal: status.signal(), cancelled, stdout, stderr, time: began.elapsed() })
+        let refusals = confined.as_ref().map(|confined| confined.refusals.clone()).unwrap_or_default();
+        drop(confined);
+        let (status, signal, time) = (status.code(), status.signal(), began.elapsed());
+        Ok(Ended { status, signal, cancelled, stdout, stderr, time, refusals })
     }
 }
 

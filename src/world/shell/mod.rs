@@ -5,7 +5,7 @@
 
 mod command;
 pub mod keeper;
-mod sandbox;
+pub mod sandbox;
 mod tree;
 
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ use crate::value::{Answer, Number, UnknownCause, Value};
 
 pub(super) use command::Kept;
 use command::{Command, Ended};
+use sandbox::{Reach, Sandbox};
 
 /// `run "…"`, `run […]`
 pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
@@ -92,7 +93,14 @@ fn not_started(why: &str) -> Outcome {
 
 /// `sh("…")`
 pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
-    let (sandbox, confinement) = match (sandbox::Sandbox::new(), trust) {
+    let network = request.bool("network") == Some(true);
+    let reach = if network { Reach::Network } else { Reach::Files };
+    if network && trust == Trust::Sandboxed {
+        let reason = "it was not run: no sandbox holds what it asks over the network; `--trust-probes` runs it";
+        return (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked);
+    }
+    let (sandbox, confinement) = match (Sandbox::new(reach), trust) {
+        (Ok(sandbox), _) if network => (Some(sandbox), Confinement::Network),
         (Ok(sandbox), _) => (Some(sandbox), Confinement::Sandbox),
         (Err(_), Trust::AuthorsWord) => (None, Confinement::Trusted),
         (Err(why), Trust::Sandboxed) => {
@@ -121,32 +129,27 @@ pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinemen
     };
     let answer = match ended {
         Err(why) => Answer::unknown(UnknownCause::Invalid, format!("it was not started: {why}")),
-        Ok(ended) => match (confinement, refused(&ended)) {
-            (Confinement::Sandbox, Some(line)) => {
-                let reason = format!("the sandbox may have kept it from looking: {line}");
-                Answer::unknown(UnknownCause::Denied, reason)
-            }
-            _ => record(&ended),
+        Ok(ended) => match ended.refusals.reason().or_else(|| lost(&ended, confinement)) {
+            Some(reason) => Answer::unknown(UnknownCause::Denied, reason),
+            None => record(&ended),
         },
     };
     (answer, confinement)
 }
 
-/// What a command says when the sandbox refused it something: it failed, and complains of a permission. Whether it was
-/// the sandbox or the system can't be told apart, so it is unknown, and never "differs".
-fn refused(ended: &Ended) -> Option<String> {
-    if ended.status == Some(0) {
+/// What root is told in the sandbox, and would not be told outside: root has no capabilities there but those to read, and
+/// elsewhere is refused next to nothing. For other users it is a fact: outside, they have no more rights than in it.
+fn lost(ended: &Ended, confinement: Confinement) -> Option<String> {
+    if ended.status == Some(0) || confinement != Confinement::Sandbox || !rustix::process::geteuid().is_root() {
         return None;
     }
     let stderr = ended.stderr.text();
     let words = ["permission denied", "not permitted", "read-only file system", "bad system call"];
-    stderr
-        .lines()
-        .find(|line| {
-            let line = line.to_lowercase();
-            words.iter().any(|words| line.contains(words))
-        })
-        .map(str::to_owned)
+    let line = stderr.lines().find(|line| {
+        let line = line.to_lowercase();
+        words.iter().any(|words| line.contains(words))
+    })?;
+    Some(format!("the sandbox, which takes capabilities from root, may have refused it: {line}"))
 }
 
 fn failure(ended: &Ended) -> Option<String> {

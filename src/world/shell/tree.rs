@@ -53,8 +53,10 @@ impl Tree {
         Self { mark: format!("{}-{count}", *RUN), root: None, open: true }
     }
 
-    pub fn mark(&self, command: &mut tokio::process::Command) {
+    /// Has a command bear the mark of this tree; what the mark is.
+    pub fn mark(&self, command: &mut tokio::process::Command) -> &str {
         command.env(MARK, &self.mark);
+        &self.mark
     }
 
     pub fn started(&mut self, pid: Option<u32>) {
@@ -214,6 +216,11 @@ fn marked(pid: i32) -> Option<String> {
         let entry = std::str::from_utf8(entry).ok()?;
         Some(entry.strip_prefix(MARK)?.strip_prefix('=')?.to_owned())
     })
+}
+
+/// Whether `id` is a thread of a process.
+pub(super) fn is_thread_of(process: i32, id: i32) -> bool {
+    std::path::Path::new(&format!("/proc/{process}/task/{id}")).exists()
 }
 
 /// State and parent, from proc_pid_stat(5): the name before them may hold anything but is the last in parentheses.
