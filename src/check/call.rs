@@ -8,6 +8,7 @@ use crate::value::Type;
 
 use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
+use super::network_client;
 use super::program::{Arg, Call, Effect, ExprKind, Native, ShellPart, ShellText, Wants};
 use super::shell_text::{self, PlacedPart};
 use super::types;
@@ -102,9 +103,10 @@ impl Checker {
                 continue;
             }
             if param.ty == Type::Shell {
-                let text = match &arg.value.kind {
-                    tree::ExprKind::String(literal) => self.shell(ctx, literal).0,
-                    tree::ExprKind::Bad => ShellText { parts: Vec::new(), span: arg.value.span },
+                let command = match &arg.value.kind {
+                    tree::ExprKind::String(literal) => Arg::Shell(self.shell(ctx, literal).0),
+                    tree::ExprKind::List(items) => Arg::Value(self.argument_list(ctx, items, arg.value.span)),
+                    tree::ExprKind::Bad => Arg::Shell(ShellText { parts: Vec::new(), span: arg.value.span }),
                     _ => {
                         let message = "a shell command is written out, never computed";
                         let help = "write it as a string, with values as `#{value}`; they never become source";
@@ -113,10 +115,10 @@ impl Checker {
                                 .label("not a string literal")
                                 .help(help),
                         );
-                        ShellText { parts: Vec::new(), span: arg.value.span }
+                        Arg::Shell(ShellText { parts: Vec::new(), span: arg.value.span })
                     }
                 };
-                placed[place] = Some((Arg::Shell(text), at));
+                placed[place] = Some((command, arg.value.span));
                 continue;
             }
             let value = self.expr(ctx, &arg.value);
@@ -136,6 +138,7 @@ impl Checker {
                 );
             }
         }
+        self.network_client(native, &placed);
         let args = placed.into_iter().map(|arg| arg.map(|(arg, _)| arg)).collect();
         let wants = match native.effect {
             Effect::Probe | Effect::Vouched => {
@@ -145,6 +148,28 @@ impl Checker {
             Effect::Function | Effect::Action => Wants::default(),
         };
         (Call { native: native.clone(), args, wants, span }, secret, probes)
+    }
+
+    /// Warns of a client of the network in a probe that is kept from it.
+    fn network_client(&mut self, native: &Native, placed: &[Option<(Arg, Span)>]) {
+        let named = |name: &str| native.params.iter().position(|param| &*param.name == name);
+        let (Some(command), Some(network)) = (native.params.iter().position(|param| param.ty == Type::Shell), named("network"))
+        else {
+            return;
+        };
+        if placed[network].is_some() {
+            return;
+        }
+        let Some((command, span)) = &placed[command] else { return };
+        let Some(client) = network_client::first(command) else { return };
+        let program = client.program;
+        let allow = "let it open connections, where it only reads: `network: true`";
+        let help = match client.probe {
+            Some(probe) => format!("ask with `{probe}`, or {allow}"),
+            None => allow.to_owned(),
+        };
+        let message = format!("`{program}` asks over the network or a socket, which the sandbox refuses: the answer will be unknown");
+        self.error(Diagnostic::new(Code::NetworkClient, *span, message).label("refused when it is run").help(help));
     }
 
     fn no_argument(&mut self, native: &Native, arg: &Argument) {

@@ -15,6 +15,7 @@ mod expr;
 mod items;
 mod load;
 mod names;
+mod network_client;
 mod params;
 mod people;
 mod risk;

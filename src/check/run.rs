@@ -100,6 +100,15 @@ impl Checker {
     }
 
     fn argv(&mut self, ctx: &Ctx, items: &[tree::Expr], span: Span) -> Vec<Option<Arg>> {
+        let list = self.argument_list(ctx, items, span);
+        let count = self.library.natives.get("shell.exec").map_or(1, |native| native.params.len());
+        let mut args: Vec<Option<Arg>> = (0..count).map(|_| None).collect();
+        args[0] = Some(Arg::Value(list));
+        args
+    }
+
+    /// A program with its arguments: each item one text, no secret among them.
+    pub(super) fn argument_list(&mut self, ctx: &Ctx, items: &[tree::Expr], span: Span) -> Expr {
         let mut argv = Vec::with_capacity(items.len());
         for item in items {
             let value = self.expr(ctx, item);
@@ -117,11 +126,7 @@ impl Checker {
             let message = "an empty list names no program";
             self.error(Diagnostic::new(Code::MissingArgument, span, message).help("the first item is the program"));
         }
-        let list = Expr { kind: ExprKind::List(argv), ty: Type::list(Type::String), span };
-        let count = self.library.natives.get("shell.exec").map_or(1, |native| native.params.len());
-        let mut args: Vec<Option<Arg>> = (0..count).map(|_| None).collect();
-        args[0] = Some(Arg::Value(list));
-        args
+        Expr { kind: ExprKind::List(argv), ty: Type::list(Type::String), span }
     }
 
     /// What `run name(…)` means.

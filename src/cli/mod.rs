@@ -150,7 +150,17 @@ pub fn main() -> ExitCode {
     }
     undumpable();
     output::broken_pipes();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let verbose = std::env::args().any(|arg| matches!(&*arg, "-v" | "--verbose" | "-Vv" | "-vV"));
+            if error.kind() == clap::error::ErrorKind::DisplayVersion && verbose {
+                println!("runbook {}\n{}", env!("CARGO_PKG_VERSION"), crate::world::shell::sandbox::enforced().trim_end());
+                return ExitCode::SUCCESS;
+            }
+            error.exit()
+        }
+    };
     let global = Global { color: cli.color, quiet: cli.quiet, verbose: cli.verbose };
     output::traces();
     // The runtime's thread has room for expressions that are nested as deep as may be.

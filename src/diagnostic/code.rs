@@ -79,6 +79,7 @@ codes! {
     ShellPlace = "0401" Error "a value where it can't be told how the shell reads it";
     ShellQuotes = "0402" Error "the shell text is not closed";
     ShellLiteral = "0403" Error "a shell command must be written out";
+    NetworkClient = "0404" Warning "a probe that asks over the network, where it may not";
 
     // Secrets
     SecretInCommand = "0501" Error "a secret where others can read it";

@@ -131,6 +131,8 @@ pub fn coerce(value: Value, ty: &Type, root: &std::path::Path) -> Result<Value, 
             None => Err("the project's folder has a name that is not UTF-8".to_owned()),
         },
         (Type::String | Type::Url, value @ Value::Text(_)) => Ok(value),
+        // A program with its arguments, in place of a text for the shell.
+        (Type::Shell, value) => coerce(value, &Type::list(Type::String), root),
         (Type::Names(kind), value) => names_of(&value, kind).map(Value::list),
         (Type::String, value) => value
             .to_text()

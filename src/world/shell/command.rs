@@ -72,7 +72,7 @@ impl Command {
                 vec!["/bin/sh".to_owned(), "-c".to_owned(), command.source.clone()]
             }
             None => {
-                let argv = request.list("argv").unwrap_or_default();
+                let argv = request.list("argv").or_else(|| request.list("command")).unwrap_or_default();
                 argv.iter().map(|arg| arg.unsealed().to_text().unwrap_or_default().to_string()).collect()
             }
         };

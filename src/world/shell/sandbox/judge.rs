@@ -226,7 +226,8 @@ impl Judge {
     }
 
     fn open(&self, call: &Call, directory: RawFd, path: u64, flags: c_int) -> Ruling {
-        let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & (libc::O_CREAT | libc::O_TRUNC) != 0;
+        // Of what is there already; making what is not there is another matter.
+        let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
         let temporary = flags & libc::O_TMPFILE == libc::O_TMPFILE;
         let follow = flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
         let place = match self.find(call, directory, path, follow) {
@@ -272,7 +273,7 @@ impl Judge {
                     for_writing(&name)
                 }
             }
-            Place::Process(path) if writes => for_writing(&path),
+            Place::Process(path) if writes || flags & libc::O_CREAT != 0 => for_writing(&path),
             Place::Process(path) => self.process_link(call, &path),
             Place::Missing { .. } | Place::Nowhere => Ruling::Continue,
         }

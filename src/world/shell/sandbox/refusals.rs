@@ -19,7 +19,7 @@ struct Refused {
 
 /// Something that the sandbox refused.
 pub(super) struct Refusal {
-    /// As the end of "tried to": "open /etc/hosts for writing".
+    /// What was tried, as an order: "open /etc/hosts for writing".
     pub what: String,
     /// It was a connection, or something else that needs the network.
     pub connection: bool,
@@ -45,9 +45,9 @@ impl Refusals {
         if refused.named.is_empty() {
             return None;
         }
-        let mut reason = format!("the sandbox refused it to {}", refused.named.join(", and to "));
+        let mut reason = format!("the sandbox refused: {}", refused.named.join("; "));
         if refused.more > 0 {
-            reason.push_str(&format!(", and {} more", refused.more));
+            reason.push_str(&format!("; and {} more", refused.more));
         }
         if refused.connections > 0 {
             reason.push_str("; a command that only reads over the network is `sh(…, network: true)`");
