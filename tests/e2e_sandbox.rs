@@ -27,7 +27,10 @@ enum User {
 }
 
 fn needs_root() {
-    assert!(rustix::process::geteuid().is_root(), "these tests need root: they try the sandbox as root and as another user");
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "these tests need root: they try the sandbox as root and as another user"
+    );
 }
 
 /// The version of Landlock that this kernel has.
@@ -65,7 +68,8 @@ fn run(story: &Story, user: User, version: Option<i64>, args: &[&str]) -> Told {
 
 /// The state of each expect, and its words, by id.
 fn results(told: &Told) -> BTreeMap<String, (String, String)> {
-    let events = told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event a line"));
+    let events =
+        told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event a line"));
     events
         .filter(|event| event["type"] == "expect-ended")
         .map(|event| {
@@ -115,7 +119,8 @@ impl Outside {
         let port = tcp.local_addr().expect("an address").port();
         let tcp6 = std::net::TcpListener::bind(format!("[::1]:{port}")).ok();
         let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
-        let terminal = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).expect("a pty");
+        let terminal =
+            rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).expect("a pty");
         rustix::pty::grantpt(&terminal).expect("granted");
         rustix::pty::unlockpt(&terminal).expect("unlocked");
         let line = rustix::pty::ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("text");
@@ -226,7 +231,11 @@ fn listing(folder: &Path) -> Vec<String> {
 fn tries() -> Vec<(String, String)> {
     let listed = Command::new(support::example("sandbox-tries")).arg("list").output().expect("it runs");
     let listed = String::from_utf8(listed.stdout).expect("text");
-    listed.lines().filter_map(|line| line.split_once('\t')).map(|(name, words)| (name.to_owned(), words.to_owned())).collect()
+    listed
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(name, words)| (name.to_owned(), words.to_owned()))
+        .collect()
 }
 
 /// Each try in a dry run of its own kind of user, under a version of Landlock.
@@ -334,7 +343,11 @@ fn harmless(user: User) {
     shown.reverse();
     for command in HARMLESS {
         let mut outside = Command::new("/bin/sh");
-        outside.args(["-c", command]).current_dir(story.folder.path()).env("HOME", story.path("home")).stdin(Stdio::null());
+        outside
+            .args(["-c", command])
+            .current_dir(story.folder.path())
+            .env("HOME", story.path("home"))
+            .stdin(Stdio::null());
         let private = tempfile::tempdir().expect("a directory");
         std::fs::set_permissions(private.path(), PermissionsExt::from_mode(0o777)).expect("a mode");
         outside.env("TMPDIR", private.path()).env_remove("RUST_LOG");
@@ -357,7 +370,8 @@ fn harmless(user: User) {
             pipes[at].0.read_to_string(&mut text).expect("text");
             text
         });
-        let mut next = || shown.pop().unwrap_or_else(|| panic!("{command} was not shown:\n{}", told.text))["value"].clone();
+        let mut next =
+            || shown.pop().unwrap_or_else(|| panic!("{command} was not shown:\n{}", told.text))["value"].clone();
         let (stdout, stderr, told_status) = (next(), next(), next());
         assert_eq!(stdout.as_str().expect("text"), printed, "{user:?}: {command}");
         assert_eq!(stderr.as_str().expect("text"), complained, "{user:?}: {command}");

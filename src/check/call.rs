@@ -153,7 +153,8 @@ impl Checker {
     /// Warns of a client of the network in a probe that is kept from it.
     fn network_client(&mut self, native: &Native, placed: &[Option<(Arg, Span)>]) {
         let named = |name: &str| native.params.iter().position(|param| &*param.name == name);
-        let (Some(command), Some(network)) = (native.params.iter().position(|param| param.ty == Type::Shell), named("network"))
+        let (Some(command), Some(network)) =
+            (native.params.iter().position(|param| param.ty == Type::Shell), named("network"))
         else {
             return;
         };
@@ -168,7 +169,9 @@ impl Checker {
             Some(probe) => format!("ask with `{probe}`, or {allow}"),
             None => allow.to_owned(),
         };
-        let message = format!("`{program}` asks over the network or a socket, which the sandbox refuses: the answer will be unknown");
+        let message = format!(
+            "`{program}` asks over the network or a socket, which the sandbox refuses: the answer will be unknown"
+        );
         self.error(Diagnostic::new(Code::NetworkClient, *span, message).label("refused when it is run").help(help));
     }
 

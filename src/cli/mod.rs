@@ -155,7 +155,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let verbose = std::env::args().any(|arg| matches!(&*arg, "-v" | "--verbose" | "-Vv" | "-vV"));
             if error.kind() == clap::error::ErrorKind::DisplayVersion && verbose {
-                println!("runbook {}\n{}", env!("CARGO_PKG_VERSION"), crate::world::shell::sandbox::enforced().trim_end());
+                println!(
+                    "runbook {}\n{}",
+                    env!("CARGO_PKG_VERSION"),
+                    crate::world::shell::sandbox::enforced().trim_end()
+                );
                 return ExitCode::SUCCESS;
             }
             error.exit()

@@ -556,7 +556,9 @@ fn main() {
         all().for_each(|(name, words, _)| println!("{name}\t{words}"));
         return;
     }
-    let on = On(args.filter_map(|arg| arg.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect());
+    let on = On(args
+        .filter_map(|arg| arg.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect());
     let (_, _, attempt) = all().find(|(known, _, _)| *known == name).expect("a known try");
     attempt(&on);
 }

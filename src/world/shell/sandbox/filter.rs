@@ -378,11 +378,7 @@ const ALLOWED_NETWORK: &[c_long] = &[
 /// Sockets of names, of the internet, and of the kernel's own questions.
 const CONDITIONAL_NETWORK: &[(c_long, Condition)] = &[(
     libc::SYS_socket,
-    &[
-        &[Is(0, ALL, libc::AF_UNIX as u32)],
-        &[Is(0, ALL, libc::AF_INET as u32)],
-        &[Is(0, ALL, libc::AF_INET6 as u32)],
-    ],
+    &[&[Is(0, ALL, libc::AF_UNIX as u32)], &[Is(0, ALL, libc::AF_INET as u32)], &[Is(0, ALL, libc::AF_INET6 as u32)]],
 )];
 
 /// Calls whose arguments neither a filter nor a supervisor can judge, and in whose stead every program has another: they

@@ -29,7 +29,10 @@ pub(super) enum Ruling {
     /// It was done in its stead; what it comes to.
     Done(i64),
     /// It is given this file.
-    Give { file: OwnedFd, close_on_exec: bool },
+    Give {
+        file: OwnedFd,
+        close_on_exec: bool,
+    },
     Refuse(c_int, Refusal),
 }
 
@@ -108,7 +111,9 @@ impl Judge {
             },
             libc::SYS_execveat => self.execute(call, fd(a), b, !flag(e, libc::AT_SYMLINK_NOFOLLOW)),
             libc::SYS_newfstatat => self.look(call, fd(a), b, Look::Stat { buffer: c }),
-            libc::SYS_statx => self.look(call, fd(a), b, Look::Extended { flags: c as c_int, mask: d as u32, buffer: e }),
+            libc::SYS_statx => {
+                self.look(call, fd(a), b, Look::Extended { flags: c as c_int, mask: d as u32, buffer: e })
+            }
             libc::SYS_readlinkat => self.read_link(call, fd(a), b, c, d),
             libc::SYS_faccessat => self.access(call, fd(a), b, c as u32, 0),
             libc::SYS_faccessat2 => self.access(call, fd(a), b, c as u32, d as c_int),
@@ -140,7 +145,9 @@ impl Judge {
             libc::SYS_unlink | libc::SYS_rmdir => self.change(call, AT, a, "remove"),
             libc::SYS_rename => self.rename(call, [(AT, a), (AT, b)]),
             libc::SYS_chmod => self.attribute(call, AT, a, true, &Effect::Mode(b as u32), "change the mode of"),
-            libc::SYS_chown => self.attribute(call, AT, a, true, &Effect::Owner(b as u32, c as u32), "change the owner of"),
+            libc::SYS_chown => {
+                self.attribute(call, AT, a, true, &Effect::Owner(b as u32, c as u32), "change the owner of")
+            }
             libc::SYS_lchown => {
                 self.attribute(call, AT, a, false, &Effect::Owner(b as u32, c as u32), "change the owner of")
             }
@@ -229,7 +236,8 @@ impl Judge {
         // Of what is there already; making what is not there is another matter.
         let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
         let temporary = flags & libc::O_TMPFILE == libc::O_TMPFILE;
-        let follow = flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
+        let follow =
+            flags & libc::O_NOFOLLOW == 0 && flags & (libc::O_CREAT | libc::O_EXCL) != libc::O_CREAT | libc::O_EXCL;
         let place = match self.find(call, directory, path, follow) {
             Ok(place) => place,
             Err(ruling) => return ruling,
@@ -286,8 +294,20 @@ impl Judge {
         const OPENED: [&str; 6] = ["environ", "auxv", "maps", "smaps", "smaps_rollup", "numa_maps"];
         /// Judged when they are read, or more than reading.
         const CLOSED: [&str; 14] = [
-            "mem", "io", "stack", "syscall", "personality", "pagemap", "fdinfo", "map_files", "ns", "timerslack_ns",
-            "clear_refs", "patch_state", "ksm_stat", "timers",
+            "mem",
+            "io",
+            "stack",
+            "syscall",
+            "personality",
+            "pagemap",
+            "fdinfo",
+            "map_files",
+            "ns",
+            "timerslack_ns",
+            "clear_refs",
+            "patch_state",
+            "ksm_stat",
+            "timers",
         ];
         /// Closed to root without its capabilities, or empty to it.
         const OF_KERNEL: [&str; 9] = [
@@ -614,7 +634,10 @@ pub(super) fn lost_rights(found: &Found) -> Option<&'static str> {
     if stat.st_mode & libc::S_ISUID != 0 && stat.st_uid != user.as_raw() {
         return Some("as its owner (set-user-ID)");
     }
-    if stat.st_mode & libc::S_ISGID != 0 && stat.st_mode & 0o010 != 0 && stat.st_gid != rustix::process::getegid().as_raw() {
+    if stat.st_mode & libc::S_ISGID != 0
+        && stat.st_mode & 0o010 != 0
+        && stat.st_gid != rustix::process::getegid().as_raw()
+    {
         return Some("as its group (set-group-ID)");
     }
     if user.is_root() {

@@ -33,7 +33,10 @@ pub(super) struct Found {
 pub(super) enum Place {
     There(Found),
     /// Nothing stands there yet; the directory that it would stand in.
-    Missing { directory: Found, name: PathBuf },
+    Missing {
+        directory: Found,
+        name: PathBuf,
+    },
     /// The call fails by itself, as it would outside of the sandbox.
     Nowhere,
     /// Through a link of a process (`/proc/4711/exe`), which the supervisor can't follow in its stead: the path.
@@ -93,7 +96,11 @@ impl Process {
 
     /// A file that it has open.
     pub fn open_file(self, descriptor: RawFd) -> Result<Found, Errno> {
-        Found::of(rustix::fs::open(self.link(&format!("fd/{descriptor}")), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+        Found::of(rustix::fs::open(
+            self.link(&format!("fd/{descriptor}")),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?)
     }
 
     /// A copy of a descriptor of it (pidfd_getfd(2)).
@@ -106,7 +113,8 @@ impl Process {
     /// Its process id.
     pub fn group(self) -> i32 {
         let status = std::fs::read_to_string(self.link("status")).unwrap_or_default();
-        let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")).and_then(|text| text.trim().parse().ok());
+        let group =
+            status.lines().find_map(|line| line.strip_prefix("Tgid:")).and_then(|text| text.trim().parse().ok());
         group.unwrap_or(self.thread)
     }
 

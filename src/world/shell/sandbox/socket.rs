@@ -136,7 +136,8 @@ fn address(call: &Call, at: u64, length: u64) -> Address {
     let Ok(bytes) = call.process.read(at, length.min(128) as usize) else {
         return Address::Other("an address that can't be seen".to_owned());
     };
-    let family = bytes.get(..2).map_or(libc::AF_UNSPEC, |family| c_int::from(u16::from_ne_bytes([family[0], family[1]])));
+    let family =
+        bytes.get(..2).map_or(libc::AF_UNSPEC, |family| c_int::from(u16::from_ne_bytes([family[0], family[1]])));
     let port = || bytes.get(2..4).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
     match family {
         libc::AF_UNSPEC => Address::None,

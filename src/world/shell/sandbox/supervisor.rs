@@ -75,7 +75,7 @@ impl Supervisor {
             }
             // SAFETY: numbers only; the kernel wants it zeroed.
             let mut notice: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-            if !self.control(libc::SECCOMP_IOCTL_NOTIF_RECV as u64, &raw mut notice) {
+            if !self.control(libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notice) {
                 // The call was interrupted, or its process is gone.
                 continue;
             }
@@ -105,7 +105,7 @@ impl Supervisor {
             Ruling::Refuse(errno, mut refusal) => {
                 response.error = -errno;
                 // A process that is gone has given its number to another: what was read was not its own.
-                if self.control(libc::SECCOMP_IOCTL_NOTIF_ID_VALID as u64, &raw const notice.id as *mut u64) {
+                if self.control(libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const notice.id as *mut u64) {
                     let name = call.process.name();
                     if !name.is_empty() {
                         refusal.what = format!("{} ({name})", refusal.what);
@@ -114,7 +114,7 @@ impl Supervisor {
                 }
             }
         }
-        self.control(libc::SECCOMP_IOCTL_NOTIF_SEND as u64, &raw mut response);
+        self.control(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response);
     }
 
     /// Whether the process has become the probe's program: it is no copy of this one any more.
@@ -145,8 +145,8 @@ impl Supervisor {
         (added >= 0).then_some(i64::from(added))
     }
 
-    fn control<T>(&self, request: u64, value: *mut T) -> bool {
+    fn control<T>(&self, request: libc::Ioctl, value: *mut T) -> bool {
         // SAFETY: each request is given a structure of the kind that it takes.
-        unsafe { libc::ioctl(self.listener.as_raw_fd(), request as libc::Ioctl, value) == 0 }
+        unsafe { libc::ioctl(self.listener.as_raw_fd(), request, value) == 0 }
     }
 }
