@@ -9,7 +9,7 @@ use crate::value::Type;
 use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
 use super::network_client;
-use super::program::{Arg, Call, Effect, ExprKind, Native, ShellPart, ShellText, Wants};
+use super::program::{Arg, Call, Effect, ExprKind, Native, ShellPart, ShellPlace, ShellTakes, ShellText, Wants};
 use super::shell_text::{self, PlacedPart};
 use super::types;
 
@@ -214,13 +214,13 @@ impl Checker {
         for part in parts {
             lowered.push(match part {
                 PlacedPart::Source(text) => ShellPart::Source(text),
-                PlacedPart::Hole { value, place } => {
+                PlacedPart::Hole { value, place, takes } => {
                     let value = self.expr(ctx, value);
-                    self.word(&value, place == super::program::ShellPlace::Bare);
+                    self.word(&value, place, takes);
                     if value.secret {
                         self.secret_in_command(value.expr.span, "a shell command");
                     }
-                    ShellPart::Hole { value: value.expr, place }
+                    ShellPart::Hole { value: value.expr, place, takes }
                 }
             });
         }
@@ -228,14 +228,27 @@ impl Checker {
     }
 
     /// A value that becomes a word of a command, or several.
-    fn word(&mut self, value: &Checked, bare: bool) {
-        let refused = match &value.expr.ty {
-            Type::List(_) if bare => return,
-            Type::List(_) => "a list becomes several words, so it can't stand in quotes",
-            Type::Map(_) | Type::Record(_) => "this has no text of its own",
+    fn word(&mut self, value: &Checked, place: ShellPlace, takes: ShellTakes) {
+        let (refused, help) = match &value.expr.ty {
+            Type::List(_) if place != ShellPlace::Bare => (
+                "a list becomes several words, so it can't stand in quotes",
+                "name one of its parts, or let a list stand outside of quotes",
+            ),
+            Type::List(_) if takes != ShellTakes::Words => (
+                "a list becomes several words, and here only one fits",
+                "name one of its parts; a list whose first item is the program is run by `run shell.exec(list)`",
+            ),
+            Type::Map(_) | Type::Record(_) => ("this has no text of its own", "name one of its parts"),
+            Type::Number | Type::List(_) => return,
+            _ if takes == ShellTakes::Number => {
+                let message = "only a number fits here: some shells compute what stands here, and the shell would read this value again";
+                let help = "convert it: `number(value)`; or compare it in the runbook, with `expect` or `if`";
+                let diagnostic = Diagnostic::new(Code::ShellPlace, value.expr.span, message);
+                self.error(diagnostic.label(types::a(&value.expr.ty)).help(help));
+                return;
+            }
             _ => return,
         };
-        let help = "name one of its parts, or let a list stand outside of quotes";
         self.error(Diagnostic::new(Code::NotText, value.expr.span, refused).label(types::a(&value.expr.ty)).help(help));
     }
 

@@ -496,7 +496,7 @@ pub struct ShellText {
 #[derive(Clone, Debug)]
 pub enum ShellPart {
     Source(Arc<str>),
-    Hole { value: Expr, place: ShellPlace },
+    Hole { value: Expr, place: ShellPlace, takes: ShellTakes },
 }
 
 /// How the shell reads the place where a value stands.
@@ -505,6 +505,17 @@ pub enum ShellPlace {
     Bare,
     DoubleQuoted,
     SingleQuoted,
+}
+
+/// What may stand at a position of a shell command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShellTakes {
+    /// Any one text.
+    Word,
+    /// A list, too, as several words.
+    Words,
+    /// A number: some shells compute what stands here.
+    Number,
 }
 
 /// The key of a fact, as a probe reads and an action changes it: `file("secrets/*")`.

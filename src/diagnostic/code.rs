@@ -76,7 +76,7 @@ codes! {
     ImpossibleTiming = "0306" Error "times that can't be met";
 
     // Shell strings
-    ShellPlace = "0401" Error "a value where it can't be told how the shell reads it";
+    ShellPlace = "0401" Error "a value where a shell may not take it as data";
     ShellQuotes = "0402" Error "the shell text is not closed";
     ShellLiteral = "0403" Error "a shell command must be written out";
     NetworkClient = "0404" Warning "a probe that asks over the network, where it may not";

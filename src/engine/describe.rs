@@ -170,7 +170,7 @@ impl Eval<'_> {
         for part in &text.parts {
             match part {
                 ShellPart::Source(source) => out.push_str(source),
-                ShellPart::Hole { value, place } => match self.eval(value).await {
+                ShellPart::Hole { value, place, .. } => match self.eval(value).await {
                     Answer::Known(known) => out.push_str(&in_place(&known, *place)),
                     other => out.push_str(&hole(&other)),
                 },

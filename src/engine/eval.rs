@@ -417,8 +417,10 @@ impl<'c> Eval<'c> {
         for part in &text.parts {
             parts.push(match part {
                 ShellPart::Source(source) => shell_command::Piece::Source(source),
-                ShellPart::Hole { value, place } => match self.eval(value).await {
-                    Answer::Known(known) => shell_command::Piece::Value { value: known, ty: &value.ty, place: *place },
+                ShellPart::Hole { value, place, takes } => match self.eval(value).await {
+                    Answer::Known(known) => {
+                        shell_command::Piece::Value { value: known, ty: &value.ty, place: *place, takes: *takes }
+                    }
                     other => return Err(other),
                 },
             });

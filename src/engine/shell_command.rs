@@ -3,7 +3,7 @@
 //! Each value reaches the shell as an environment variable, and the text refers to it in the way that fits where it
 //! stands. Quoting the value into the text instead would not do: `"#{v}"` would run a `$(…)` inside it.
 
-use crate::check::program::ShellPlace;
+use crate::check::program::{ShellPlace, ShellTakes};
 use crate::value::{Type, Value};
 
 use super::world::ShellCommand;
@@ -11,7 +11,7 @@ use super::world::ShellCommand;
 /// A part of a command, with its value known.
 pub enum Piece<'p> {
     Source(&'p str),
-    Value { value: Value, ty: &'p Type, place: ShellPlace },
+    Value { value: Value, ty: &'p Type, place: ShellPlace, takes: ShellTakes },
 }
 
 /// The longest value that the kernel passes to a program: MAX_ARG_STRLEN less the name (execve(2)).
@@ -23,10 +23,16 @@ pub fn compose(pieces: Vec<Piece<'_>>) -> Result<ShellCommand, String> {
     for piece in pieces {
         match piece {
             Piece::Source(source) => command.source.push_str(source),
-            Piece::Value { value, ty, place } => {
+            Piece::Value { value, ty, place, takes } => {
+                if takes == ShellTakes::Number && !matches!(value.unsealed(), Value::Number(_)) {
+                    return Err("a value that is no number stands where the shell would compute it".to_owned());
+                }
                 if let Value::List(items) = value.unsealed() {
                     if place != ShellPlace::Bare {
                         return Err("a list stands in quotes, where it can't become several words".to_owned());
+                    }
+                    if takes != ShellTakes::Words {
+                        return Err("a list stands where only one word fits".to_owned());
                     }
                     let of = match ty {
                         Type::List(of) => of,

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod engine;
 pub mod process;
 pub mod schema;
+pub mod shells;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
