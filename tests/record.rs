@@ -276,6 +276,169 @@ fn what_was_changed_is_named_by_its_line() {
     verify(&["plan.runbook", "was changed"]);
 }
 
+/// Two steps, each of which says how it is undone.
+const TWO: &str = r##"runbook "Two" { }
+step one {
+  run "echo one >> log"
+  expect 1 == 1
+  rollback {
+    run "echo undone one >> log"
+  }
+}
+step two {
+  run "echo two >> log"
+  expect 1 == 1
+  rollback {
+    run "test ! -e cut || { rm cut; kill -9 $PPID; sleep 9; }; echo undone two >> log"
+  }
+}
+"##;
+
+#[test]
+fn the_end_of_a_run_that_has_ended_is_not_torn_off_unseen() {
+    let story = Story::new(TWO);
+    assert_eq!(story.exec().status, 0);
+    let path = journal(&story);
+    let whole = std::fs::read(&path).expect("a journal");
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    // Torn within a line, within the last one, and between two.
+    let cuts = [(3, 50), (lines.len() - 1, 40), (lines.len() - 1, 0), (0, 0), (0, 7)];
+    for (kept, more) in cuts {
+        let torn = [&lines[..kept].concat()[..], &lines.get(kept).unwrap_or(&&b""[..])[..more]].concat();
+        std::fs::write(&path, &torn).expect("torn");
+        let what = format!("{kept} lines and {more} bytes");
+        for command in ["resume", "rollback"] {
+            let told = story.run(&[command, "last"]);
+            assert_eq!(told.status, 4, "{what}: {}", told.text);
+            let words = format!("the record had {} lines when the run ended, and has {kept}", lines.len());
+            assert!(told.text.contains(&words) && told.text.contains("was changed"), "{what}: {}", told.text);
+        }
+        let verified = story.run(&["report", "last", "--verify"]);
+        assert_eq!(verified.status, 1, "{what}: {}", verified.text);
+        assert!(verified.text.contains(&format!("line {} is not as it was written", kept + 1)), "{}", verified.text);
+        assert!(!verified.text.contains("loss of power"), "{what}: {}", verified.text);
+        let report = story.run(&["report", "last"]);
+        assert!(report.text.contains("is not as it was written") && !report.text.contains("loss of power"), "{what}");
+        assert_eq!(std::fs::read(&path).expect("a journal"), torn, "{what}: nothing of it was taken away");
+    }
+    assert_eq!(std::fs::read_to_string(story.path("log")).expect("a log"), "one\ntwo\n");
+    // A seal that tells nothing.
+    std::fs::write(&path, &whole).expect("put back");
+    let seal = run_folder(&story).join("seal.json");
+    let sealed = std::fs::read_to_string(&seal).expect("a seal");
+    for text in ["{}", "x", &sealed.replace("\"hash\":\"", "\"hash\":\"0")] {
+        std::fs::write(&seal, text).expect("written");
+        let told = story.run(&["rollback", "last"]);
+        assert!(told.status == 4 && told.text.contains("was changed"), "{text}: {}", told.text);
+    }
+    std::fs::write(&seal, sealed).expect("put back");
+    assert_eq!(story.run(&["report", "last", "--verify"]).status, 0);
+}
+
+#[test]
+fn behind_a_seal_a_torn_line_is_a_loss_of_power() {
+    let story = Story::new(TWO);
+    assert_eq!(story.exec().status, 0);
+    // Cut off while it is undone, and its last line torn.
+    story.write("cut", "");
+    story.run(&["rollback", "last"]);
+    ended(&story);
+    let path = journal(&story);
+    let whole = std::fs::read(&path).expect("a journal");
+    std::fs::write(&path, &whole[..whole.len() - 10]).expect("torn");
+    let verified = story.run(&["report", "last", "--verify"]);
+    assert!(verified.status == 1 && verified.text.contains("as after a loss of power"), "{}", verified.text);
+    let told = story.run(&["rollback", "last"]);
+    assert_eq!(told.status, 0, "{}", told.text);
+    let log = std::fs::read_to_string(story.path("log")).expect("a log");
+    assert_eq!(log, "one\ntwo\nundone two\nundone one\n");
+    assert_eq!(story.run(&["report", "last", "--verify"]).status, 0);
+}
+
+/// What a change of a journal may come to, by command: its exit codes.
+const CODES: [(&[&str], &[i32]); 5] = [
+    (&["report", "last", "--verify"], &[1, 4]),
+    (&["report", "last"], &[0, 4]),
+    (&["runs"], &[0]),
+    (&["resume", "last"], &[4]),
+    (&["rollback", "last"], &[4]),
+];
+
+/// A way to change a journal: chosen by numbers, so that it is the same each time.
+fn mutated(whole: &[u8], mut next: impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut lines: Vec<Vec<u8>> = whole.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let (one, other) = (next(lines.len()), next(lines.len()));
+    match next(7) {
+        0 => {
+            let at = next(lines[one].len());
+            lines[one][at] ^= 1 << next(8);
+        }
+        1 => drop(lines.remove(one)),
+        2 => lines.insert(one, lines[other].clone()),
+        3 => lines.swap(one, other),
+        4 => drop(lines.drain(one..)),
+        5 => {
+            let at = next(lines[one].len());
+            lines[one].truncate(at);
+            lines.truncate(one + 1);
+        }
+        _ => {
+            let at = next(lines[one].len());
+            lines[one].splice(at..at, (0..next(40)).map(|_| next(256) as u8).collect::<Vec<_>>());
+        }
+    }
+    lines.concat()
+}
+
+/// Numbers below a limit: the same for the same seed (splitmix64, Steele, Lea and Flood 2014).
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % below.max(1) as u64) as usize
+    }
+}
+
+#[test]
+fn a_changed_record_is_told_and_nothing_is_done_on_it() {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let changed = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let story = Story::new(TWO);
+                assert_eq!(story.exec().status, 0);
+                let path = journal(&story);
+                let whole = std::fs::read(&path).expect("a journal");
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= 250 {
+                        break;
+                    }
+                    let mutated = mutated(&whole, numbers(seed));
+                    if mutated == whole {
+                        continue;
+                    }
+                    changed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    std::fs::write(&path, &mutated).expect("written");
+                    for (args, codes) in CODES {
+                        let told = story.run(args);
+                        assert!(codes.contains(&told.status), "{seed} {args:?}: {} {}", told.status, told.text);
+                        assert!(!told.text.contains("a mistake in runbook itself"), "{seed} {args:?}: {}", told.text);
+                    }
+                    assert_eq!(std::fs::read(&path).expect("a journal"), mutated, "{seed}: it stays as it was found");
+                }
+                assert_eq!(std::fs::read_to_string(story.path("log")).expect("a log"), "one\ntwo\n");
+                std::fs::write(&path, &whole).expect("put back");
+            });
+        }
+    });
+    assert!(changed.into_inner() > 200);
+}
+
 /// In every source a secret, and each used in every way that the language has: it is nowhere in what leaves.
 #[test]
 fn a_canary_is_nowhere_in_what_leaves() {

@@ -1,6 +1,5 @@
 //! The forms in which a run is shown: which one `--format` or a file's ending means, and who makes it.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -147,8 +146,8 @@ impl Views {
     pub fn with(mut self, reports: &Reports, texts: &Texts) -> Result<Self, ExitCode> {
         for path in &reports.report {
             let form = Form::of_file(path).map_err(|why| refused(NOT_RUN, why))?;
-            let file = File::create(path).map_err(|error| {
-                refused(NOT_RUN, format!("the report `{}` can't be written: {}", path.display(), plain(&error)))
+            let file = crate::record::create(path).map_err(|fault| {
+                refused(NOT_RUN, format!("the report `{}` can't be written: {fault}", path.display()))
             })?;
             // A run does not end because its report can't be written: what went wrong is told afterwards.
             let wrong: Arc<OnceLock<String>> = Arc::default();

@@ -277,6 +277,7 @@ pub fn read_sealed(bytes: &[u8], seal: &Seal) -> Result<Lines, String> {
     };
     if let Some((line, why)) = why {
         read.broken.get_or_insert(Broken { line, why });
+        read.torn = None;
     }
     Ok(read)
 }

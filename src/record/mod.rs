@@ -20,6 +20,7 @@ use crate::engine::event::{Ledger, Published, Verdict};
 pub use folder::Folder;
 pub use journal::{Broken, LeftOut};
 pub use lock::{Held, Lock};
+pub use private::create;
 pub use replay::Replay;
 
 /// Where runs are recorded.

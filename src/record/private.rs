@@ -170,6 +170,30 @@ impl PrivateDir {
     }
 }
 
+/// Makes a file that is to be read by others, or empties the one that is there. Of links, only those are followed that this
+/// user or root has made; what is no file is not written.
+pub fn create(path: &Path) -> Result<File, Fault> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let no_file = || Fault::Untrusted("it is not a file".to_owned());
+    let open = |flags| rustix::fs::open(path, flags, Mode::from_raw_mode(0o666));
+    let opened = match open(flags | OFlags::NOFOLLOW) {
+        Err(Errno::LOOP) => {
+            let owner = rustix::fs::lstat(path)?.st_uid;
+            if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+                return Err(Fault::Untrusted(format!("it is a symbolic link of {}", name_of(owner))));
+            }
+            open(flags)
+        }
+        opened => opened,
+    };
+    let file = File::from(opened.map_err(|error| if error == Errno::NXIO { no_file() } else { error.into() })?);
+    if !file.metadata()?.is_file() {
+        return Err(no_file());
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
 fn component(name: &str) -> Result<&str, Fault> {
     match name {
         "" | "." | ".." => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
