@@ -1,4 +1,4 @@
-//! What belongs to another user is not trusted: as root, and as an ordinary user.
+//! What belongs to another user is not trusted, and not removed: as root, and as an ordinary user.
 
 mod support;
 
@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use support::process::left_by_a_probe;
 use support::{Story, Told, told};
 
 const PLAN: &str = "runbook \"T\" {\n  lock = \"trust\"\n}\nstep a {\n  run \"echo did >> log\"\n}\n";
@@ -96,4 +97,26 @@ fn a_report_is_not_written_through_a_link_of_another_user() {
     let told = story.run(&["exec", "plan.runbook", "--report", "r.html"]);
     assert!(told.status == 2 && told.text.contains("it is a symbolic link of nobody"), "{}", told.text);
     assert_eq!(std::fs::read_to_string(story.path("precious.html")).expect("read"), "precious");
+}
+
+#[test]
+fn what_a_probe_has_made_immutable_is_removed_and_what_is_of_another_user_stays() {
+    let story = story();
+    let temp = tempfile::tempdir().expect("a directory");
+    let left = left_by_a_probe(temp.path());
+    std::fs::create_dir(left.join("dir")).expect("made");
+    for name in ["dir/immutable", "dir/appended"] {
+        std::fs::write(left.join(name), "").expect("written");
+    }
+    for (flag, name) in [("+i", "dir/immutable"), ("+a", "dir/appended"), ("+i", "dir")] {
+        let done = std::process::Command::new("chattr").arg(flag).arg(left.join(name)).status().expect("chattr(1)");
+        assert!(done.success(), "chattr {flag} {name}");
+    }
+    let run = || story.command(&["exec", "plan.runbook"]).env("TMPDIR", temp.path()).output().expect("it runs");
+    assert!(run().status.success());
+    assert!(!left.exists());
+    let left = left_by_a_probe(temp.path());
+    given(&left, NOBODY);
+    assert!(run().status.success());
+    assert!(left.exists());
 }

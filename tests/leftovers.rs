@@ -1,4 +1,5 @@
-//! Nothing of a run is left when it ends, however it ends: no process, no temporary file, no lock; but its verdict is.
+//! Nothing of a run is left when it ends, however it ends: no process, no temporary file, no lock; but its verdict is. What
+//! could not be removed then is removed when the next run starts.
 
 mod support;
 
@@ -6,14 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use support::Story;
-
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+use support::process::{commands, left_by_a_probe, signal, wait_for};
 
 /// A step that is in some phase when the file `here` appears, and a length of sleep that no other test has.
 fn phase(name: &str, length: u32) -> String {
@@ -55,25 +49,9 @@ impl Left {
         child
     }
 
-    /// The commands of a run, by the mark that it gives them.
-    fn commands(child: &Child) -> usize {
-        let mark = format!("={}.", child.id());
-        std::fs::read_dir("/proc")
-            .expect("processes")
-            .flatten()
-            .filter(|entry| {
-                let environ = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-                environ.split(|byte| *byte == 0).any(|variable| {
-                    let variable = String::from_utf8_lossy(variable);
-                    variable.starts_with("RUNBOOK_") && variable.contains(&mark)
-                })
-            })
-            .count()
-    }
-
     #[track_caller]
     fn nothing(&self, child: &Child, what: &str) {
-        wait_for(&format!("{what}: a process is left"), || Self::commands(child) == 0);
+        wait_for(&format!("{what}: a process is left"), || commands(child) == 0);
         let temporary = || {
             std::fs::read_dir(self.temp.path())
                 .expect("a folder")
@@ -89,11 +67,6 @@ impl Left {
         let told = self.story.run(&["exec", "-q", "free.runbook"]);
         assert_eq!(told.status, 0, "{what}: {}", told.text);
     }
-}
-
-fn signal(child: &Child, signal: i32) {
-    // SAFETY: sends a signal to a child of a test.
-    unsafe { libc::kill(child.id() as i32, signal) };
 }
 
 #[test]
@@ -149,4 +122,26 @@ fn a_second_interrupt_waits_for_nothing_and_the_verdict_is_written() {
     assert!(report.text.contains("NO-GO") && report.text.contains("interrupted from the keyboard"), "{}", report.text);
     assert_eq!(left.story.run(&["report", "last", "--verify"]).status, 0);
     left.nothing(&child, "second interrupt");
+}
+
+#[test]
+fn what_probes_have_left_is_removed_when_the_next_run_starts() {
+    let text = "runbook \"T\" { }\nstep a {\n  expect 1 == 1\n}\n";
+    for command in ["exec", "dry-run"] {
+        let left = Left::new(text);
+        let folder = left_by_a_probe(left.temp.path());
+        let inner = folder.join("x/y");
+        std::fs::create_dir_all(&inner).expect("made");
+        std::fs::write(inner.join("file"), "").expect("written");
+        for path in [&inner, &folder.join("x")] {
+            let rights = std::os::unix::fs::PermissionsExt::from_mode(0o300);
+            std::fs::set_permissions(path, rights).expect("a mode");
+        }
+        let run = |args: &[&str]| left.story.command(args).env("TMPDIR", left.temp.path()).output().expect("it runs");
+        // What runs nothing has nothing to do with it.
+        assert!(run(&["--version"]).status.success() && run(&["check", "plan.runbook"]).status.success());
+        assert!(folder.exists());
+        assert!(run(&[command, "plan.runbook"]).status.success());
+        assert!(!folder.exists(), "{command}");
+    }
 }

@@ -17,6 +17,7 @@ use crate::report::safe::safe;
 use crate::report::times::wall;
 
 use crate::world::people::Answers;
+use crate::world::shell::tidy;
 
 use super::forms::Views;
 use super::recorded::{Found, found, settings};
@@ -74,6 +75,7 @@ impl Resume {
         };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
+        let _tidying = tidy::start();
         let locked = lock(&program, Some(&run), self.acting.wait)?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Resuming run {run}: {}", safe(&program.title));

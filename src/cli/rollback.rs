@@ -11,6 +11,7 @@ use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 
 use crate::world::people::Answers;
+use crate::world::shell::tidy;
 
 use super::forms::Views;
 use super::recorded::found;
@@ -56,6 +57,7 @@ impl Rollback {
             return Err(refused(NOT_RUN, why));
         }
         let runtime = runtime()?;
+        let _tidying = tidy::start();
         let locked = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts();
         let cancel = Cancel::new();

@@ -20,6 +20,7 @@ use crate::report::diagnostic as told;
 use crate::report::times::{time, wall};
 use crate::syntax::literal;
 use crate::world::people::{Answers, Asked};
+use crate::world::shell::tidy;
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::forms::{Views, texts};
@@ -124,6 +125,7 @@ impl Exec {
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
+        let _tidying = tidy::start();
         let locked = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
         let cancel = Cancel::new();
@@ -261,6 +263,7 @@ impl DryRun {
             Ok(runtime) => runtime,
             Err(code) => return code,
         };
+        let _tidying = tidy::start();
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
         let texts = texts(&program);
         let views = Views::new(self.choice.format, global, true, &Cancel::new(), &texts);

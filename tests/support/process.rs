@@ -2,7 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -63,4 +65,12 @@ pub fn on_a_terminal(command: &mut Command) -> OwnedFd {
         });
     }
     keys
+}
+
+/// A private directory in `folder`, as a probe of a run whose process is gone would have left it.
+pub fn left_by_a_probe(folder: &Path) -> PathBuf {
+    let namespace = std::fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
+    let path = folder.join(format!("runbook-probe-4294967295.17ab.2a.{namespace:x}-aBc123"));
+    std::fs::create_dir(&path).expect("made");
+    path
 }

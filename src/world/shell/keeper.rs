@@ -98,14 +98,6 @@ pub(super) fn pid() -> Option<i32> {
     keeper.as_ref().and_then(|keeper| i32::try_from(keeper.id()).ok())
 }
 
-/// Removes the private folders that the probes of a run that is gone have left.
-fn tidy(prefix: &str) {
-    let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())) {
-        let _ = std::fs::remove_dir_all(entry.path());
-    }
-}
-
 /// What the keeper does. Called first thing by `main`; `None` if this is no keeper.
 pub fn main() -> Option<std::process::ExitCode> {
     let mut args = std::env::args_os().skip(1);
@@ -139,7 +131,7 @@ pub fn main() -> Option<std::process::ExitCode> {
         std::thread::sleep(Duration::from_millis(10));
     }
     if !run.is_empty() {
-        tidy(&super::sandbox::private_prefix(&run));
+        super::tidy::of_run(&run);
     }
     Some(std::process::ExitCode::SUCCESS)
 }

@@ -5,7 +5,9 @@
 
 mod command;
 pub mod keeper;
+mod origin;
 pub mod sandbox;
+pub mod tidy;
 mod tree;
 
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use std::sync::{LazyLock, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use super::keeper;
+use super::origin::Origin;
 
 /// The variable that marks a command's processes.
 pub(super) const MARK: &str = "RUNBOOK_COMMAND";
@@ -22,11 +23,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long killed processes are looked for.
 const LAST: Duration = Duration::from_secs(5);
 
-/// What the marks of this run begin with. The time keeps it apart from an earlier run with the same process id.
-pub(super) static RUN: LazyLock<String> = LazyLock::new(|| {
-    let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{}.{:x}", std::process::id(), began.as_nanos())
-});
+/// What the marks of this run begin with.
+pub(super) static RUN: LazyLock<String> = LazyLock::new(|| Origin::here().to_string());
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static REAPER: Once = Once::new();
