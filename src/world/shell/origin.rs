@@ -43,7 +43,10 @@ impl Origin {
 
     /// Whether there is such a process here.
     pub fn is_alive(&self) -> bool {
-        started(self.pid) == Some(self.started)
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        let is_there = pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
+        // One that may not be looked at (proc(5), `hidepid`) may be the one.
+        is_there && started(self.pid).is_none_or(|started| started == self.started)
     }
 }
 
