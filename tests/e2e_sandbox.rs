@@ -306,7 +306,7 @@ const HARMLESS: &[&str] = &[
     "flock -s data.json echo shared",
     "test -r /etc/passwd && echo readable; test -x /bin/sh && echo runs; test -w data.json && echo writable; true",
     "cat /etc/no-such-file; echo $?; mkdir -p /etc && echo there; rm -f /etc/no-such-file && echo gone",
-    "ss -ltnH | wc -l; ip -o addr show lo | awk '{ print $4 }' | head -1",
+    "ss -ltnH | grep -c ':PORT '; ip -o addr show lo | awk '{ print $4 }' | head -1",
     "find / -maxdepth 1 | sort; du -s repo | wc -l; wc -c < data.json; env | grep -c '^HOME='",
     "perl -e 'print -e \"/etc/passwd\" ? \"there\\n\" : \"gone\\n\"; print getpwuid(0) . \"\\n\"'",
 ];
@@ -326,8 +326,11 @@ fn harmless(user: User) {
         chown.args(["-R", "65534:65534"]).args([story.path("repo"), story.path("data.json"), story.path("home")]);
         assert!(chown.status().expect("chown runs").success());
     }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let commands = HARMLESS.iter().map(|command| command.replace("PORT", &port)).collect::<Vec<_>>();
     let mut runbook = "runbook \"Harmless\" { }\n\nstep look {\n".to_owned();
-    for (at, command) in HARMLESS.iter().enumerate() {
+    for (at, command) in commands.iter().enumerate() {
         let quoted = command.replace('\\', "\\\\").replace('"', "\\\"");
         runbook.push_str(&format!("  let c{at} = sh(\"{quoted}\")\n  show c{at}.stdout, c{at}.stderr, c{at}.status\n"));
     }
@@ -341,7 +344,7 @@ fn harmless(user: User) {
         .filter(|event: &serde_json::Value| event["type"] == "shown")
         .collect();
     shown.reverse();
-    for command in HARMLESS {
+    for command in &commands {
         let mut outside = Command::new("/bin/sh");
         outside
             .args(["-c", command])

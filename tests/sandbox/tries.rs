@@ -149,7 +149,7 @@ tries! {
         call(libc::SYS_mknodat, [FDCWD, path(&on.inside("disk")), (libc::S_IFBLK | 0o600).into(), 0x700, 0, 0]);
     };
     "symlinkat", "make the link", |on| { call(libc::SYS_symlinkat, [path(&on.path("victim")), FDCWD, path(&on.within("new")), 0, 0, 0]); };
-    "linkat", "make the link", |on| {
+    "linkat", "link /", |on| {
         call(libc::SYS_linkat, [FDCWD, path(&on.path("victim")), FDCWD, path(&on.within("new")), 0, 0]);
     };
     "unlinkat", "remove", |on| { call(libc::SYS_unlinkat, [FDCWD, path(&on.path("victim")), 0, 0, 0, 0]); };
@@ -175,6 +175,10 @@ tries! {
     "write-sysctl", "for writing", |_| { open(&c"/proc/sys/kernel/hostname".to_owned(), libc::O_WRONLY); };
     "write-shared-memory", "for writing", |_| { open(&c"/dev/shm/runbook-try".to_owned(), libc::O_RDWR | libc::O_CREAT); };
     "read-a-pipe", "open the pipe", |on| { open(&on.path("fifo"), libc::O_RDONLY | libc::O_NONBLOCK); };
+    "open-a-device-by-own-root", "open the device", |on| {
+        let through = CString::new(format!("/proc/self/root{}", on.text("terminal"))).expect("no NUL");
+        open(&through, libc::O_RDONLY | libc::O_NOCTTY);
+    };
     "open-a-device", "open the device", |on| { open(&on.path("terminal"), libc::O_RDONLY | libc::O_NOCTTY); };
     "open-a-new-terminal", "open the device", |_| { open(&c"/dev/ptmx".to_owned(), libc::O_RDWR | libc::O_NOCTTY); };
     "write-random", "open the device", |_| { open(&c"/dev/urandom".to_owned(), libc::O_WRONLY); };
@@ -275,6 +279,16 @@ tries! {
     "prlimit", "limits of process", |on| {
         let limit = [77_u64, 77];
         call(libc::SYS_prlimit64, [on.number("process"), 7, at(&limit), 0, 0, 0]);
+    };
+    "raise-a-limit", "limits for writing", |_| {
+        // What root may outside, and an ordinary user nowhere: there it is tried in another way.
+        let limit = [u64::MAX, u64::MAX];
+        call(libc::SYS_prlimit64, [0, 7, at(&limit), 0, 0, 0]);
+        open(&c"/proc/self/limits".to_owned(), libc::O_WRONLY);
+    };
+    "real-time", "sched_setscheduler", |_| {
+        let priority = 1_i32;
+        call(libc::SYS_sched_setscheduler, [0, 1, at(&priority), 0, 0, 0]);
     };
     "setpriority", "priority", |on| { call(libc::SYS_setpriority, [0, on.number("process"), 5, 0, 0, 0]); };
     "sched_setaffinity", "sched_setaffinity", |on| {
@@ -382,6 +396,12 @@ tries! {
     "crypto", "family 38", |_| { socket(libc::AF_ALG, libc::SOCK_SEQPACKET); };
     "netlink-firewall", "netlink 12", |_| { call(libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 12, 0, 0, 0]); };
     "netlink-generic", "netlink 16", |_| { call(libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 16, 0, 0, 0]); };
+    "netlink-order", "change something of the network", |_| {
+        // RTM_DELLINK of an interface that there is not.
+        let socket = call(libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 0, 0, 0, 0]);
+        let order = [32_u32, 17 | 5 << 16, 1, 0, 0, 0x7fff_fff0, 0, 0];
+        call(libc::SYS_sendto, [socket, at(&order), 32, 0, 0, 0]);
+    };
     "netlink-listen", "listen to the kernel", |_| {
         let socket = call(libc::SYS_socket, [libc::AF_NETLINK.into(), libc::SOCK_RAW.into(), 0, 0, 0, 0]);
         let address = [libc::AF_NETLINK as u32, 0, 1];
@@ -493,7 +513,7 @@ mod old {
         ("symlink", "make the link", |on| {
             call(libc::SYS_symlink, [path(&on.path("victim")), path(&on.within("new")), 0, 0, 0, 0]);
         }),
-        ("link", "make the link", |on| {
+        ("link", "link /", |on| {
             call(libc::SYS_link, [path(&on.path("victim")), path(&on.within("new")), 0, 0, 0, 0]);
         }),
         ("unlink", "remove", |on| {

@@ -32,11 +32,14 @@ const ALL: u32 = u32::MAX;
 /// Any of these, each of which is a list of which all must hold.
 type Condition = &'static [&'static [Arg]];
 
-/// The audit architecture of this program (linux/audit.h); a call under another one is never on the list.
+/// The audit architecture of this program (linux/audit.h); a call under another one is never on the list. `None` where nobody
+/// has gone through the calls: there is no sandbox then.
 #[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
+pub(super) const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
 #[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
+pub(super) const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) const ARCHITECTURE: Option<u32> = None;
 
 /// Calls that change nothing outside of the process, its children and what it holds open. A file that it holds open for
 /// writing lies in its private directory: Landlock and the supervisor let it open no other.
@@ -169,7 +172,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_capget,
     libc::SYS_capset,
     libc::SYS_getrlimit,
-    libc::SYS_setrlimit,
     libc::SYS_getrusage,
     libc::SYS_umask,
     libc::SYS_personality,
@@ -259,6 +261,9 @@ const OPEN_DECIDES: u32 =
 
 /// Where `AF_UNIX`, `SOCK_STREAM` stand in socketpair(2): a type without its flags.
 const SOCKET_TYPE: u32 = 0xf;
+
+/// The class in a priority of ioprio_set(2): 2 is best effort, 3 is idle.
+const IO_CLASS: u32 = 7 << 13;
 
 /// Calls that are allowed with some arguments.
 const CONDITIONAL: &[(c_long, Condition)] = &[
@@ -353,14 +358,25 @@ const CONDITIONAL: &[(c_long, Condition)] = &[
     ),
     // Filters of its own; not one with a supervisor.
     (libc::SYS_seccomp, &[&[Is(1, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32, 0)]]),
-    // Limits and priorities of itself.
-    (libc::SYS_prlimit64, &[&[Is(0, ALL, 0)]]),
+    // Limits and priorities of itself: looked at, or lowered as everybody may.
+    (libc::SYS_prlimit64, &[&[Is(0, ALL, 0), Null(2)]]),
     (libc::SYS_sched_setaffinity, &[&[Is(0, ALL, 0)]]),
-    (libc::SYS_sched_setscheduler, &[&[Is(0, ALL, 0)]]),
-    (libc::SYS_sched_setparam, &[&[Is(0, ALL, 0)]]),
-    (libc::SYS_ioprio_set, &[&[Is(0, ALL, 1), Is(1, ALL, 0)]]),
+    (
+        libc::SYS_sched_setscheduler,
+        &[
+            &[Is(0, ALL, 0), Is(1, ALL, libc::SCHED_OTHER as u32)],
+            &[Is(0, ALL, 0), Is(1, ALL, libc::SCHED_BATCH as u32)],
+            &[Is(0, ALL, 0), Is(1, ALL, libc::SCHED_IDLE as u32)],
+        ],
+    ),
+    (
+        libc::SYS_ioprio_set,
+        &[
+            &[Is(0, ALL, 1), Is(1, ALL, 0), Is(2, IO_CLASS, 2 << 13)],
+            &[Is(0, ALL, 1), Is(1, ALL, 0), Is(2, IO_CLASS, 3 << 13)],
+        ],
+    ),
     (libc::SYS_socketpair, &[&[Is(0, ALL, libc::AF_UNIX as u32), Is(1, SOCKET_TYPE, libc::SOCK_STREAM as u32)]]),
-    (libc::SYS_sendto, &[&[Null(4)]]),
 ];
 
 /// Calls of a client and a server, where connections are allowed.
@@ -403,11 +419,11 @@ const SYS_LISTXATTRAT: c_long = 465;
 /// fcntl.h: whether two descriptors are one.
 const F_DUPFD_QUERY: u32 = 1024 + 3;
 
-/// The filter. `passing` is the descriptor over which the confined process hands its supervisor's end out, once.
-pub(super) fn program(network: Network, passing: RawFd) -> Vec<sock_filter> {
+/// The filter for an architecture. `passing` is the descriptor over which the confined process hands its supervisor's end out, once.
+pub(super) fn program(architecture: u32, network: Network, passing: RawFd) -> Vec<sock_filter> {
     let mut program = Program::default();
     program.load(ARCHITECTURE_AT);
-    program.unless_equal(ARCHITECTURE, &[Program::ret(libc::SECCOMP_RET_USER_NOTIF)]);
+    program.unless_equal(architecture, &[Program::ret(libc::SECCOMP_RET_USER_NOTIF)]);
     program.load(NUMBER_AT);
     let network = network == Network::Allowed;
     let allowed = ALLOWED.iter().chain(ALLOWED_OLD).chain(if network { ALLOWED_NETWORK } else { &[] });

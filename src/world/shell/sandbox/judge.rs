@@ -120,10 +120,10 @@ impl Judge {
             libc::SYS_mkdirat => self.make(call, fd(a), b, "make the directory"),
             libc::SYS_mknodat => self.make_node(call, fd(a), b, c as u32),
             libc::SYS_symlinkat => self.make(call, fd(b), c, "make the link"),
-            libc::SYS_linkat => self.make(call, fd(c), d, "make the link"),
+            libc::SYS_linkat => self.rename(call, [(fd(a), b), (fd(c), d)], "link"),
             libc::SYS_unlinkat => self.change(call, fd(a), b, "remove"),
-            libc::SYS_renameat2 => self.rename(call, [(fd(a), b), (fd(c), d)]),
-            libc::SYS_renameat => self.rename(call, [(fd(a), b), (fd(c), d)]),
+            libc::SYS_renameat2 => self.rename(call, [(fd(a), b), (fd(c), d)], "rename"),
+            libc::SYS_renameat => self.rename(call, [(fd(a), b), (fd(c), d)], "rename"),
             libc::SYS_truncate => self.attribute(call, AT, a, true, &Effect::Size(b as i64), "truncate"),
             _ => return self.of_files_as_once(call),
         })
@@ -141,9 +141,10 @@ impl Judge {
             libc::SYS_access => self.access(call, AT, a, b as u32, 0),
             libc::SYS_mkdir => self.make(call, AT, a, "make the directory"),
             libc::SYS_mknod => self.make_node(call, AT, a, b as u32),
-            libc::SYS_symlink | libc::SYS_link => self.make(call, AT, b, "make the link"),
+            libc::SYS_symlink => self.make(call, AT, b, "make the link"),
+            libc::SYS_link => self.rename(call, [(AT, a), (AT, b)], "link"),
             libc::SYS_unlink | libc::SYS_rmdir => self.change(call, AT, a, "remove"),
-            libc::SYS_rename => self.rename(call, [(AT, a), (AT, b)]),
+            libc::SYS_rename => self.rename(call, [(AT, a), (AT, b)], "rename"),
             libc::SYS_chmod => self.attribute(call, AT, a, true, &Effect::Mode(b as u32), "change the mode of"),
             libc::SYS_chown => {
                 self.attribute(call, AT, a, true, &Effect::Owner(b as u32, c as u32), "change the owner of")
@@ -203,7 +204,8 @@ impl Judge {
                 Some(pid) => self.signal(call, pid, id(b)),
                 None => Ruling::Fail(libc::EBADF),
             },
-            libc::SYS_prlimit64 if id(a) == call.process.group() => Ruling::Continue,
+            libc::SYS_prlimit64 if id(a) == 0 || id(a) == call.process.group() => limit(call, b, c),
+            libc::SYS_setrlimit => limit(call, a, b),
             libc::SYS_prlimit64 => refuse(libc::EPERM, format!("reach the limits of process {}", id(a))),
             libc::SYS_setpriority if id(a) == 0 && id(b) == 0 && (0..20).contains(&id(c)) => Ruling::Continue,
             libc::SYS_setpriority => refuse(libc::EPERM, "change a priority".to_owned()),
@@ -448,15 +450,16 @@ impl Judge {
         }
     }
 
-    fn rename(&self, call: &Call, [from, to]: [(RawFd, u64); 2]) -> Ruling {
+    /// A second name, or another one, for what is there.
+    fn rename(&self, call: &Call, [from, to]: [(RawFd, u64); 2], verb: &str) -> Ruling {
         match self.find(call, from.0, from.1, false) {
             Err(ruling) => ruling,
             // What is not there can't be renamed, wherever to.
             Ok(Place::Missing { .. } | Place::Nowhere) => Ruling::Continue,
             Ok(Place::There(found)) if !self.is_private(&found.path) => {
-                refuse(libc::EACCES, format!("rename {}", found.path.display()))
+                refuse(libc::EACCES, format!("{verb} {}", found.path.display()))
             }
-            Ok(Place::Process(path)) => refuse(libc::EACCES, format!("rename {}", path.display())),
+            Ok(Place::Process(path)) => refuse(libc::EACCES, format!("{verb} {}", path.display())),
             Ok(_) => match self.change(call, to.0, to.1, "replace") {
                 Ruling::Continue => self.make(call, to.0, to.1, "make"),
                 other => other,
@@ -648,6 +651,23 @@ pub(super) fn lost_rights(found: &Found) -> Option<&'static str> {
     let mut value = [0_u8; 32];
     let capabilities = rustix::fs::getxattr(found.own_path(), "security.capability", &mut value);
     capabilities.is_ok().then_some("with its file capabilities")
+}
+
+/// prlimit(2) of itself: to raise a hard limit, root would need a capability that it does not have here.
+fn limit(call: &Call, resource: u64, new: u64) -> Ruling {
+    if new == 0 || !rustix::process::geteuid().is_root() {
+        return Ruling::Continue;
+    }
+    let Ok(hard) = call.process.number(new.wrapping_add(8)) else { return unseen(call) };
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: asks for a limit, and sets none.
+    let asked = unsafe {
+        libc::prlimit(call.process.group(), resource as libc::__rlimit_resource_t, std::ptr::null(), &raw mut now)
+    };
+    if asked == 0 && hard > now.rlim_max {
+        return refuse(libc::EPERM, "raise a limit of its own".to_owned());
+    }
+    Ruling::Continue
 }
 
 fn same_id(call: &Call, own: u32) -> Ruling {

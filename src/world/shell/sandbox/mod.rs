@@ -67,6 +67,7 @@ pub(super) struct Sandbox {
     private: tempfile::TempDir,
     ruleset: OwnedFd,
     network: Network,
+    architecture: u32,
 }
 
 /// What a confined command leaves for its end.
@@ -81,6 +82,7 @@ impl Sandbox {
     pub fn new(reach: Reach) -> Result<Self, String> {
         let lacking = |what: &str| format!("this kernel can't confine it ({what})");
         let network = if reach == Reach::Network { Network::Allowed } else { Network::Refused };
+        let architecture = filter::ARCHITECTURE.ok_or_else(|| lacking("its system calls are not known"))?;
         let version = domain::version().ok_or_else(|| lacking("Landlock is missing"))?;
         if !has_notices() {
             return Err(lacking("seccomp can't put calls to a supervisor"));
@@ -91,19 +93,19 @@ impl Sandbox {
             .map_err(|_| "no private directory could be made for it".to_owned())?;
         let ruleset = domain::ruleset(version, private.path(), network)
             .map_err(|error| lacking(&format!("Landlock refused its rules: {error}")))?;
-        Ok(Self { private, ruleset, network })
+        Ok(Self { private, ruleset, network, architecture })
     }
 
     /// Has a command run in it. `mark` is what its processes bear in their environment.
     pub fn confine(self, command: &mut tokio::process::Command, mark: &str) -> Result<Confined, String> {
-        let Self { private, ruleset, network } = self;
+        let Self { private, ruleset, network, architecture } = self;
         surround(command, private.path());
         let (own, passed) = std::os::unix::net::UnixStream::pair().map_err(|error| crate::world::io_words(&error))?;
         let (own, passed) = (OwnedFd::from(own), OwnedFd::from(passed));
         let refusals = Refusals::default();
         let judge = judge::Judge { private: private.path().to_owned(), mark: mark.to_owned() };
         supervisor::start(own, judge, refusals.clone()).map_err(|error| crate::world::io_words(&error))?;
-        let filter = filter::program(network, passed.as_raw_fd());
+        let filter = filter::program(architecture, network, passed.as_raw_fd());
         // SAFETY: between fork and exec only system calls are made, on values that were prepared before; nothing allocates.
         unsafe {
             command.pre_exec(move || enter(&ruleset, &filter, &passed));
@@ -170,6 +172,9 @@ fn enter(ruleset: &OwnedFd, filter: &[libc::sock_filter], passed: &OwnedFd) -> i
         // No terminal to speak to, no descriptor but the three.
         checked(i64::from(libc::setsid()))?;
         checked(libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC))?;
+        // A crash leaves nothing behind.
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        checked(i64::from(libc::setrlimit(libc::RLIMIT_CORE, &raw const none)))?;
         checked(i64::from(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))?;
         drop_capabilities()?;
         checked(libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0))?;

@@ -131,6 +131,25 @@ impl Process {
             }
             _ => path,
         };
+        // Its own directory in `/proc`, and not the supervisor's.
+        let own;
+        let path = if let Ok(rest) = path.strip_prefix("/proc/self") {
+            own = PathBuf::from(format!("/proc/{}", self.group())).join(rest);
+            &own
+        } else if let Ok(rest) = path.strip_prefix("/proc/thread-self") {
+            own = PathBuf::from(format!("/proc/{}/task/{}", self.group(), self.thread)).join(rest);
+            &own
+        } else {
+            path
+        };
+        // Its own root is everybody's, since it can't change it; its own directory is where it starts from.
+        let (directory, path) = if let Some(rest) = self.through_own(path, "root") {
+            return self.find(directory, &Path::new("/").join(rest), follow);
+        } else if let Some(rest) = self.through_own(path, "cwd") {
+            (libc::AT_FDCWD, rest)
+        } else {
+            (directory, path)
+        };
         let base = match self.base(directory, path) {
             Ok(base) => base,
             Err(_) => return Place::Nowhere,
@@ -173,6 +192,16 @@ impl Process {
         } else {
             open(&self.link(&format!("fd/{directory}")))
         }
+    }
+
+    /// What is behind a link of its own in `/proc`, where a path goes through it.
+    fn through_own<'a>(self, path: &'a Path, link: &str) -> Option<&'a Path> {
+        let rest = path.strip_prefix("/proc").ok()?;
+        let mut parts = rest.components();
+        let id = parts.next()?.as_os_str().to_str()?.parse::<i32>().ok()?;
+        let own = id == self.thread || id == self.group();
+        let rest = parts.as_path().strip_prefix(link).ok()?;
+        (own && !rest.as_os_str().is_empty()).then_some(rest)
     }
 
     /// The descriptor that a path like `/dev/stdout` or `/proc/self/fd/3` means.

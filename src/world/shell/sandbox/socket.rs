@@ -34,20 +34,17 @@ fn refuse(what: String) -> Ruling {
 }
 
 pub(super) fn rule(call: &Call) -> Option<Ruling> {
-    let [a, b, c, d, e, f] = call.args;
+    let [a, b, c, _, e, f] = call.args;
     Some(match call.number {
         libc::SYS_socket => socket(a as c_int, b as c_int, c as c_int),
         libc::SYS_socketpair => refuse("make a pair of sockets that others can be reached from".to_owned()),
         libc::SYS_connect => go(call, "connect to", address(call, b, c)),
         libc::SYS_bind => bind(call, a as RawFd, b, c),
-        libc::SYS_sendto => {
-            let _ = (d, f);
-            go(call, "send to", address(call, e, f))
-        }
-        libc::SYS_sendmsg => message(call, b),
+        libc::SYS_sendto => send(call, a as RawFd, address(call, e, f), b),
+        libc::SYS_sendmsg => message(call, a as RawFd, b),
         libc::SYS_sendmmsg => {
             // `struct mmsghdr` is a message and a length: 64 bytes.
-            let rulings = (0..c.min(1024)).map(|at| message(call, b + 64 * at));
+            let rulings = (0..c.min(1024)).map(|at| message(call, a as RawFd, b.wrapping_add(64 * at)));
             rulings.into_iter().find(|ruling| !matches!(ruling, Ruling::Continue)).unwrap_or(Ruling::Continue)
         }
         libc::SYS_listen => refuse("listen for connections".to_owned()),
@@ -74,14 +71,56 @@ fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Ruling {
     }
 }
 
-fn message(call: &Call, header: u64) -> Ruling {
-    // `struct msghdr` begins with the address and its length.
-    let (name, length) = (call.process.number(header), call.process.number(header.wrapping_add(8)));
-    match (name, length) {
-        (Ok(0), Ok(_)) => Ruling::Continue,
-        (Ok(name), Ok(length)) => go(call, "send to", address(call, name, length & 0xffff_ffff)),
-        _ => refuse("send a message that can't be seen".to_owned()),
+fn message(call: &Call, descriptor: RawFd, header: u64) -> Ruling {
+    // `struct msghdr`: the address and its length, then the parts: each where it is, and how long.
+    let number = |at: u64| call.process.number(header.wrapping_add(at));
+    let (Ok(name), Ok(length), Ok(parts)) = (number(0), number(8), number(16)) else {
+        return refuse("send a message that can't be seen".to_owned());
+    };
+    let first = if parts == 0 { 0 } else { call.process.number(parts).unwrap_or(0) };
+    send(call, descriptor, address(call, name, length & 0xffff_ffff), first)
+}
+
+/// A message to an address, or to where its socket is connected. `at` is where its first bytes are.
+fn send(call: &Call, descriptor: RawFd, to: Address, at: u64) -> Ruling {
+    match to {
+        Address::None | Address::Netlink => to_kernel(call, descriptor, at),
+        to => go(call, "send to", to),
     }
+}
+
+/// A question to the kernel goes there; an order does not. What is no netlink socket has nowhere to send to but its pair.
+fn to_kernel(call: &Call, descriptor: RawFd, at: u64) -> Ruling {
+    let Ok(copy) = call.process.descriptor(descriptor) else {
+        return refuse("send to a socket that can't be seen".to_owned());
+    };
+    match rustix::net::sockopt::socket_domain(&copy) {
+        Ok(AddressFamily::NETLINK) => {}
+        _ => return Ruling::Continue,
+    }
+    let protocol =
+        rustix::net::sockopt::socket_protocol(&copy).ok().flatten().map_or(0, |protocol| protocol.as_raw().get());
+    // `struct nlmsghdr`: the length, the type.
+    let kind = call
+        .process
+        .read(at, 6)
+        .ok()
+        .filter(|bytes| bytes.len() == 6)
+        .map(|bytes| u16::from_ne_bytes([bytes[4], bytes[5]]));
+    let asks = match (protocol as c_int, kind) {
+        // In each four of types the third asks (rtnetlink(7)); below 16 nothing is ordered.
+        (libc::NETLINK_ROUTE, Some(kind)) => kind < 16 || kind & 3 == 2,
+        // Of sockets: TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY (sock_diag(7)), and not SOCK_DESTROY.
+        (libc::NETLINK_SOCK_DIAG, Some(kind)) => matches!(kind, 18 | 20),
+        _ => false,
+    };
+    if asks {
+        return Ruling::Continue;
+    }
+    Ruling::Refuse(
+        libc::EPERM,
+        Refusal { what: "change something of the network (netlink)".to_owned(), connection: false },
+    )
 }
 
 fn go(call: &Call, verb: &str, address: Address) -> Ruling {

@@ -14,11 +14,6 @@ use super::judge::{Call, Judge, Ruling};
 use super::process::Process;
 use super::refusals::Refusals;
 
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-
 /// Add the file and answer with its descriptor, in one (seccomp_unotify(2); Linux 5.14).
 const ADD_AND_SEND: u32 = libc::SECCOMP_ADDFD_FLAG_SEND as u32;
 
@@ -87,7 +82,7 @@ impl Supervisor {
         let call = Call {
             process: Process { thread: notice.pid as i32 },
             number: c_long::from(notice.data.nr),
-            native: notice.data.arch == ARCHITECTURE,
+            native: super::filter::ARCHITECTURE == Some(notice.data.arch),
             args: notice.data.args,
         };
         self.began = self.began || call.number != libc::SYS_execve || self.is_probe(&call);
