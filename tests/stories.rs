@@ -546,6 +546,50 @@ step reads {{
     assert_eq!(sleeping("4713"), 0);
 }
 
+/// A program that says of a port whether it is open, and hides that it was not let near it.
+fn says_whether_open(port: &str) -> String {
+    format!(
+        "python3 -c 'import socket; socket.create_connection((\\\"127.0.0.1\\\", {port}))' 2> /dev/null && echo up || echo down"
+    )
+}
+
+#[test]
+fn what_the_sandbox_kept_a_probe_from_is_no_fact_in_exec_either() {
+    let server = Server::answering(200, "x");
+    let command = says_whether_open(server.base.rsplit(':').next().expect("a port"));
+    let story = Story::new(&format!(
+        "runbook \"T\" {{ }}\nstep gate {{\n  expect stopped: sh(\"{command}\").text == \"down\"\n  run \"touch made\"\n}}\n"
+    ));
+    for command in ["dry-run", "exec"] {
+        let told = story.run(&[command, "plan.runbook"]);
+        assert!(told.text.contains("the sandbox refused: connect to 127.0.0.1:"), "{}", told.text);
+        assert!(told.text.contains("network: true"), "{}", told.text);
+        assert_eq!(told.status, i32::from(command == "exec"), "{}", told.text);
+    }
+    assert!(!story.path("made").exists());
+    assert!(server.requests.lock().expect("notes").is_empty());
+}
+
+#[test]
+fn a_probe_that_may_reach_the_network_is_confined_in_all_else() {
+    let server = Server::answering(200, "x");
+    let command = says_whether_open(server.base.rsplit(':').next().expect("a port"));
+    let story = Story::new(&format!(
+        "runbook \"T\" {{ }}\nstep look {{\n  expect up: sh(\"{command}\", network: true).text == \"up\"\n}}\n\
+         step write {{\n  expect kept: sh(\"touch made || true\", network: true).status == 0\n}}\n"
+    ));
+    let told = story.dry_run();
+    assert!(told.text.contains("0 hold now, 0 differ now, 2 unknown"), "{}", told.text);
+    assert!(told.text.contains("`--trust-probes` runs it"), "{}", told.text);
+    let told = story.run(&["dry-run", "--trust-probes", "plan.runbook"]);
+    assert!(told.text.contains("1 hold now, 0 differ now, 1 unknown"), "{}", told.text);
+    let told = story.exec();
+    assert_eq!(told.status, 1, "{}", told.text);
+    assert!(told.text.contains("✓ up: "), "{}", told.text);
+    assert!(told.text.contains("the sandbox refused: open ") && told.text.contains("made for writing"), "{}", told.text);
+    assert!(!story.path("made").exists());
+}
+
 #[test]
 fn ten_runs_at_once_do_not_disturb_each_other() {
     let story = Story::new(
