@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runbook::engine::event::{Body, Verdict};
 use runbook::record::{Folder, Store};
@@ -363,4 +363,92 @@ fn a_signal_before_the_run_has_begun_leaves_nothing() {
     story.write("go", "");
     assert_eq!(holder.wait().expect("it ends").code(), Some(0));
     assert_eq!(std::fs::read_dir(story.path(".runbook/runs")).expect("runs").count(), 1);
+}
+
+/// All that is left is to hand out what a slow reader has not taken: the verdict stands, and nobody has to wait.
+#[test]
+fn behind_the_verdict_a_signal_ends_the_waiting_for_readers() {
+    let ways: [&[(i32, u64)]; 4] = [
+        &[(libc::SIGTERM, 0)],
+        &[(libc::SIGTERM, 0), (libc::SIGHUP, 1)],
+        &[(libc::SIGINT, 0), (libc::SIGINT, 100)],
+        &[(libc::SIGQUIT, 0)],
+    ];
+    std::thread::scope(|scope| {
+        for signals in ways {
+            scope.spawn(move || {
+                let text = "runbook \"T\" { }\nstep a {\n  run \"seq 100000 130000\"\n  run \"touch done\"\n}\n";
+                let story = Story::new(text);
+                let mut command = story.command(&["exec", "--format", "json", "plan.runbook", "--report", "r.md"]);
+                let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+                let mut out = child.stdout.take().expect("its output");
+                // A reader who would take minutes, and never stands still.
+                std::thread::spawn(move || {
+                    let mut some = [0; 1024];
+                    while out.read(&mut some).is_ok_and(|count| count > 0) {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                });
+                let store = Folder::at(story.path(".runbook"));
+                wait_for("it has not ended", || {
+                    let ended = |run: String| store.read(&run).is_ok_and(|record| !record.running);
+                    story.path("done").exists() && store.find("last").is_ok_and(ended)
+                });
+                std::thread::sleep(Duration::from_millis(300));
+                assert!(child.try_wait().expect("asked").is_none(), "it waits for its reader");
+                let began = Instant::now();
+                for (signal, after) in signals {
+                    std::thread::sleep(Duration::from_millis(*after));
+                    support::process::signal(&child, *signal);
+                }
+                assert_eq!(child.wait().expect("it ends").code(), Some(0), "{signals:?}");
+                assert!(began.elapsed() < Duration::from_secs(20), "{signals:?}");
+                let record = store.read(&store.find("last").expect("a run")).expect("a record");
+                let last = record.events.last().map(|event| &event.get().body);
+                assert!(matches!(last, Some(Body::Verdict { verdict: Verdict::Go, .. })), "{signals:?}");
+                // Files were written meanwhile.
+                assert!(std::fs::read_to_string(story.path("r.md")).expect("a report").contains("GO"), "{signals:?}");
+                wait_for("a process is left", || commands(&child) == 0);
+            });
+        }
+    });
+}
+
+/// `runbook rollback` is the end of a run: the first signal lets it finish the step at hand and those before it.
+#[test]
+fn a_rollback_on_request() {
+    let plan = |stays: &str| {
+        let step = |name: &str| {
+            format!(
+                "step {name} {{\n  run \"true\"\n  rollback {{\n    run \"touch here; {stays}; echo {name} >> log\"\n  }}\n}}\n"
+            )
+        };
+        format!("runbook \"T\" {{ }}\n{}{}", step("a"), step("b"))
+    };
+    let ways: [(&[(i32, u64)], &str, i32, &str); 4] = [
+        (&[(libc::SIGTERM, 0), (libc::SIGHUP, 1)], "sleep 1", 143, "b\na\n"),
+        (&[(libc::SIGHUP, 0)], "sleep 1", 143, "b\na\n"),
+        (&[(libc::SIGQUIT, 0), (libc::SIGTERM, 100)], "sleep 1", 143, "b\na\n"),
+        (&[(libc::SIGINT, 0), (libc::SIGINT, 200)], "sleep 60", 130, ""),
+    ];
+    std::thread::scope(|scope| {
+        for (signals, stays, code, log) in ways {
+            let text = plan(stays);
+            scope.spawn(move || {
+                let story = Story::new(&text);
+                assert_eq!(story.exec().status, 0);
+                let mut command = story.command(&["rollback", "last"]);
+                let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+                wait_for("it has not begun", || story.path("here").exists());
+                for (signal, after) in signals {
+                    std::thread::sleep(Duration::from_millis(*after));
+                    support::process::signal(&child, *signal);
+                }
+                assert_eq!(child.wait().expect("it ends").code(), Some(code), "{signals:?}");
+                assert_eq!(std::fs::read_to_string(story.path("log")).unwrap_or_default(), log, "{signals:?}");
+                wait_for("a process is left", || commands(&child) == 0);
+                assert_eq!(story.run(&["report", "last", "--verify"]).status, 0, "{signals:?}");
+            });
+        }
+    });
 }
