@@ -217,6 +217,13 @@ impl Run {
     }
 }
 
+/// Where a row fails, nothing of it is left either.
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
 /// Ends a run in a phase, and looks at what came of it.
 fn row(way: Way, phase: Phase, code: i32, reason: &str) {
     let what = format!("{way:?} in {phase:?}");
