@@ -160,7 +160,11 @@ impl Journal {
 impl Ledger for Journal {
     fn append(&mut self, event: &Published) -> Result<(), String> {
         if self.full && is_passing(&event.get().body) {
-            self.left_out.passing.fetch_add(1, Ordering::Relaxed);
+            let lines = match &event.get().body {
+                Body::Output { text, .. } => text.lines().count().max(1),
+                _ => 1,
+            };
+            self.left_out.passing.fetch_add(lines as u64, Ordering::Relaxed);
             return Ok(());
         }
         let body = serde_json::to_vec(event.get()).map_err(|error| error.to_string())?;
