@@ -70,7 +70,7 @@ pub async fn carry_out(
     let args = match eval.args(call).await {
         Ok(args) => args,
         Err(answer) => {
-            let error = format!("was not started: {}", describe::brief(&answer));
+            let error = format!("was not started: {}", describe::brief(core.redactor(), &answer));
             not_started(core, site, run, &action, &error);
             return Err(failed(error, String::new(), None));
         }

@@ -68,6 +68,7 @@ impl Round {
             }
         };
         if first {
+            core.redactor().learn_sealed(&answer);
             let unknown = match &answer {
                 Answer::Unknown(unknown) => Some(unknown.reason.to_string()),
                 _ => None,

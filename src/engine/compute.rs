@@ -9,6 +9,8 @@ use jiff::SignedDuration;
 use crate::check::program::{ArithmeticOp, CompareOp, Test};
 use crate::value::{Answer, Map, Number, Sealed, Truth, Unknown, UnknownCause, Value};
 
+use super::redact;
+
 fn invalid(reason: impl Into<Arc<str>>) -> Unknown {
     Unknown::new(UnknownCause::Invalid, reason)
 }
@@ -284,14 +286,28 @@ pub fn index(of: Answer, at: &Answer) -> Answer {
 }
 
 fn key(map: &Map, name: &str) -> Answer {
-    map.get(name).cloned().map_or_else(|| Answer::absent(format!("no key `{name}`")), Answer::Known)
+    map.get(name)
+        .map_or_else(|| Answer::absent(format!("no key `{name}`")), |value| Answer::Known(by_name(name, value)))
+}
+
+/// What a map holds under a key, sealed if that says that it is a secret: it can be compared and handed on, and not shown.
+pub fn by_name(name: &str, value: &Value) -> Value {
+    match value {
+        Value::Text(text) if redact::says(name, text) => Value::Secret(Sealed::new(name, value.clone())),
+        Value::Number(number) if redact::says(name, &number.to_string()) => {
+            Value::Secret(Sealed::new(name, value.clone()))
+        }
+        other => other.clone(),
+    }
 }
 
 /// Goes into a known value; what is found under a seal is sealed.
 fn navigate(of: Answer, into: impl FnOnce(&Value) -> Answer) -> Answer {
     match of {
         Answer::Known(Value::Secret(sealed)) => match into(sealed.reveal()) {
-            Answer::Known(value) => Answer::Known(Value::Secret(Sealed::new(sealed.name().clone(), value))),
+            Answer::Known(value) => {
+                Answer::Known(Value::Secret(Sealed::new(sealed.name().clone(), value.unsealed().clone())))
+            }
             other => other,
         },
         Answer::Known(value) => into(&value),

@@ -5,6 +5,7 @@ use crate::check::program::{Arg, Call, Expr, ExprKind, Run, RunTarget, ShellPart
 use crate::value::{Answer, Record, Value, display};
 
 use super::eval::Eval;
+use super::redact::Redactor;
 
 /// The longest text of one value that is told in a line, in characters.
 const BRIEF: usize = 240;
@@ -18,29 +19,30 @@ pub fn hole(answer: &Answer) -> String {
     }
 }
 
-/// A value in a line: as the language writes it, cut where it is long, with how much there is.
-pub fn brief(answer: &Answer) -> String {
+/// A value in a line: as the language writes it, cut where it is long, with how much there is. What must not be shown is
+/// taken out before that: behind a cut half a secret is none that is known.
+pub fn brief(redactor: &Redactor, answer: &Answer) -> String {
     match answer {
-        Answer::Known(value) => brief_value(value),
+        Answer::Known(value) => brief_value(redactor, value),
         Answer::Absent(absence) => format!("absent: {}", absence.0),
         Answer::Unknown(unknown) => format!("unknown: {}", unknown.reason),
     }
 }
 
 /// As [`brief`], of a value.
-pub fn brief_value(value: &Value) -> String {
+pub fn brief_value(redactor: &Redactor, value: &Value) -> String {
     if let Value::Text(text) = value {
-        return brief_text(text);
+        return brief_text(redactor, text);
     }
     if let Value::List(items) = value
         && let Some(names) = items.iter().map(named).collect::<Option<Vec<_>>>()
     {
-        return cut(&Value::list(names).to_string());
+        return cut(redactor, &Value::list(names).to_string());
     }
     if let Value::Record(record) = value {
-        return cut(&brief_record(record));
+        return cut(redactor, &brief_record(record));
     }
-    cut(&value.to_string())
+    cut(redactor, &value.to_string())
 }
 
 /// What a record holds in one word each. The content of a file, an answer, a log says nothing of what the record is, and
@@ -65,21 +67,18 @@ fn named(value: &Value) -> Option<Value> {
     }
 }
 
-fn brief_text(text: &str) -> String {
-    let length = text.chars().take(BRIEF + 1).count();
-    if length <= BRIEF {
-        return display::quoted(text);
+fn brief_text(redactor: &Redactor, text: &str) -> String {
+    match redactor.head(text, BRIEF) {
+        (head, true) => display::quoted(&head),
+        (head, false) => format!("{}… ({} characters)", display::quoted(&head), text.chars().count()),
     }
-    let head: String = text.chars().take(BRIEF).collect();
-    format!("{}… ({} characters)", display::quoted(&head), text.chars().count())
 }
 
-fn cut(text: &str) -> String {
-    if text.len() <= BRIEF || text.chars().count() <= BRIEF {
-        return text.to_owned();
+fn cut(redactor: &Redactor, text: &str) -> String {
+    match redactor.head(text, BRIEF) {
+        (head, true) => head,
+        (head, false) => format!("{head}… ({} characters)", text.chars().count()),
     }
-    let head: String = text.chars().take(BRIEF).collect();
-    format!("{head}… ({} characters)", text.chars().count())
 }
 
 /// A text as one word of a POSIX shell.
@@ -137,7 +136,7 @@ impl Eval<'_> {
                 format!("{{ {} }}", parts.join(", "))
             }
             ExprKind::Text(text) => match self.text(text).await {
-                Answer::Known(value) => brief_value(&value),
+                Answer::Known(value) => brief_value(self.core.redactor(), &value),
                 _ => {
                     let mut out = String::from("\"");
                     for part in &text.parts {
@@ -151,7 +150,7 @@ impl Eval<'_> {
                 }
             },
             _ => match self.eval(expr).await {
-                Answer::Known(value) => brief_value(&value),
+                Answer::Known(value) => brief_value(self.core.redactor(), &value),
                 other => hole(&other),
             },
         }

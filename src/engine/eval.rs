@@ -372,7 +372,7 @@ impl<'c> Eval<'c> {
                 })
             })
             .collect();
-        match (functions::call(&call.native.name, &values, seal.is_some()), seal) {
+        match (functions::call(self.core.redactor(), &call.native.name, &values, seal.is_some()), seal) {
             (Answer::Known(value), Some(name)) => Answer::Known(Value::Secret(Sealed::new(name, value))),
             (answer, _) => answer,
         }
@@ -505,7 +505,13 @@ pub fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
             };
             Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), hide(key, item))).collect())
         }
-        Value::Map(map) => Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), seal(item))).collect()),
+        Value::Map(map) => {
+            let item = |key: &Arc<str>, item: &Value| match value {
+                Value::Secret(_) => seal(item),
+                _ => compute::by_name(key, item),
+            };
+            Ok(map.entries.iter().map(|(key, value)| (Value::Text(key.clone()), item(key, value))).collect())
+        }
         other => {
             let reason = format!("{} can't be looped over", other.kind());
             Err(Answer::unknown(UnknownCause::Invalid, reason))

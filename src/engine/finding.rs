@@ -9,6 +9,7 @@ use super::describe::{brief, brief_value};
 use super::diff;
 use super::eval::Eval;
 use super::event::{DiffLine, State};
+use super::redact::Redactor;
 use super::scope::{Bound, Outdated};
 
 /// One row of evidence: of an expect, or of a line of its block.
@@ -137,11 +138,16 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             let truth = compute::compare(*op, &left, &right);
             let diff = match (op, &left, &right) {
                 (CompareOp::Equal, Answer::Known(actual), Answer::Known(expected)) if truth == Truth::False => {
-                    diff::values(expected, actual)
+                    diff::values(eval.core.redactor(), expected, actual)
                 }
                 _ => Vec::new(),
             };
-            Words { truth, expected: expected(*op, &right), actual: brief(&left), diff }
+            Words {
+                truth,
+                expected: expected(eval.core.redactor(), *op, &right),
+                actual: brief(eval.core.redactor(), &left),
+                diff,
+            }
         }
         ExprKind::Matches { subject, regex, negated } => {
             let found = eval.eval(subject).await;
@@ -156,8 +162,10 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             };
             let not = if *negated { "does not match" } else { "matches" };
             let actual = match &found {
-                Answer::Known(value) if *negated && truth == Truth::False => matched(regex, value),
-                _ => brief(&found),
+                Answer::Known(value) if *negated && truth == Truth::False => {
+                    matched(eval.core.redactor(), regex, value)
+                }
+                _ => brief(eval.core.redactor(), &found),
             };
             Words { truth, expected: format!("{not} '{}'", regex.as_str()), actual, diff: Vec::new() }
         }
@@ -172,7 +180,7 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             Words {
                 truth: compute::test(*test, *negated, &found),
                 expected: format!("{not}{word}"),
-                actual: brief(&found),
+                actual: brief(eval.core.redactor(), &found),
                 diff: Vec::new(),
             }
         }
@@ -194,7 +202,7 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             };
             let text = eval.core.words(body.span);
             let actual = match eval.items(over).await {
-                Err(answer) => brief(&answer),
+                Err(answer) => brief(eval.core.redactor(), &answer),
                 Ok(items) => {
                     let mut bad = Vec::new();
                     let mut count = 0;
@@ -204,7 +212,7 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
                         if found.truth != wanted {
                             count += 1;
                             if bad.len() < 5 {
-                                bad.push(format!("{} ({})", item_name(item), found.actual));
+                                bad.push(format!("{} ({})", item_name(eval.core.redactor(), item), found.actual));
                             }
                         }
                     }
@@ -228,7 +236,7 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             Words {
                 truth: compute::truth(&found),
                 expected: "true".to_owned(),
-                actual: brief(&found),
+                actual: brief(eval.core.redactor(), &found),
                 diff: Vec::new(),
             }
         }
@@ -256,8 +264,8 @@ fn logic(op: LogicOp, terms: Vec<Words>) -> Words {
     Words { truth, expected, actual, diff: told.iter().flat_map(|term| term.diff.clone()).collect() }
 }
 
-fn expected(op: CompareOp, right: &Answer) -> String {
-    let right = brief(right);
+fn expected(redactor: &Redactor, op: CompareOp, right: &Answer) -> String {
+    let right = brief(redactor, right);
     match op {
         CompareOp::Equal => right,
         CompareOp::NotEqual => format!("not {right}"),
@@ -275,9 +283,9 @@ fn expected(op: CompareOp, right: &Answer) -> String {
 }
 
 /// The lines in which a pattern was found that should not have been.
-fn matched(regex: &regex::Regex, value: &Value) -> String {
+fn matched(redactor: &Redactor, regex: &regex::Regex, value: &Value) -> String {
     if value.is_secret() {
-        return brief_value(value);
+        return brief_value(redactor, value);
     }
     let text = value.to_text().unwrap_or_default();
     let mut lines = text.lines().enumerate().filter(|(_, line)| regex.is_match(line));
@@ -287,23 +295,23 @@ fn matched(regex: &regex::Regex, value: &Value) -> String {
                 0 => String::new(),
                 more => format!(" (and {more} more)"),
             };
-            format!("line {}: {}{more}", at + 1, brief_value(&Value::text(line)))
+            format!("line {}: {}{more}", at + 1, brief_value(redactor, &Value::text(line)))
         }
-        None => brief_value(value),
+        None => brief_value(redactor, value),
     }
 }
 
 /// What an item of a loop or quantifier is called: its name or id if it has one, its key in a map, else itself.
-fn item_name((key, item): &(Value, Value)) -> String {
+fn item_name(redactor: &Redactor, (key, item): &(Value, Value)) -> String {
     if let Value::Record(record) = item {
         let name = ["name", "id"].iter().find_map(|field| record.get(field).and_then(Answer::known));
         if let Some(name) = name {
-            return brief_value(name);
+            return brief_value(redactor, name);
         }
     }
     match (key, item) {
-        (Value::Text(_), _) => brief_value(key),
+        (Value::Text(_), _) => brief_value(redactor, key),
         (_, Value::Map(_) | Value::Record(_) | Value::List(_)) => format!("item {key}"),
-        (_, item) => brief_value(item),
+        (_, item) => brief_value(redactor, item),
     }
 }

@@ -6,8 +6,11 @@ use jiff::Timestamp;
 
 use crate::syntax::literal;
 use crate::value::display::quoted;
+use crate::value::sensitive;
 use crate::value::size::{self, NotRead, Room, read_json};
 use crate::value::{Answer, Number, UnknownCause, Value};
+
+use super::redact::Redactor;
 
 /// Every function that there is, by its full name. A test holds this list against the stdlib's declarations.
 pub const NATIVES: &[&str] = &[
@@ -26,6 +29,7 @@ pub const NATIVES: &[&str] = &[
     "keys",
     "output",
     "without_last_newline",
+    "secrets.is_secret",
     STEP_BEGAN,
 ];
 
@@ -33,7 +37,7 @@ pub const NATIVES: &[&str] = &[
 pub const STEP_BEGAN: &str = "step_began";
 
 /// Calls a function. `args` are in the order of its declaration, without seals; `secret`: one of them was sealed.
-pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
+pub fn call(redactor: &Redactor, name: &str, args: &[Option<Value>], secret: bool) -> Answer {
     let text = |at: usize| match args.get(at) {
         Some(Some(Value::Text(text))) => text.to_string(),
         Some(Some(other)) => other.to_text().map(|text| text.to_string()).unwrap_or_default(),
@@ -41,7 +45,7 @@ pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
     };
     let first = || args.first().and_then(Option::as_ref);
     let invalid = |what: &str| {
-        let shown = if secret { "a secret".to_owned() } else { short(&text(0)) };
+        let shown = if secret { "a secret".to_owned() } else { short(redactor, &text(0)) };
         Answer::unknown(UnknownCause::Invalid, format!("{shown} is not {what}"))
     };
     let known = |value: Option<Value>, what: &str| value.map_or_else(|| invalid(what), Answer::Known);
@@ -58,6 +62,7 @@ pub fn call(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
                 Answer::unknown(UnknownCause::Invalid, format!("the text is not JSON: {error}"))
             }
         },
+        "secrets.is_secret" => Answer::Known(Value::Bool(sensitive::is_secret(&text(0), &text(1)))),
         "trim" => Answer::Known(Value::text(text(0).trim())),
         "lower" => Answer::Known(Value::text(text(0).to_lowercase())),
         "upper" => Answer::Known(Value::text(text(0).to_uppercase())),
@@ -126,9 +131,11 @@ fn output(result: Option<&Value>) -> Answer {
     }
 }
 
-fn short(text: &str) -> String {
-    let head: String = text.chars().take(60).collect();
-    if head.len() < text.len() { format!("{}…", quoted(&head)) } else { quoted(text) }
+fn short(redactor: &Redactor, text: &str) -> String {
+    match redactor.head(text, 60) {
+        (head, true) => quoted(&head),
+        (head, false) => format!("{}…", quoted(&head)),
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +143,7 @@ mod tests {
     use super::*;
 
     fn of(name: &str, text: &str) -> Answer {
-        call(name, &[Some(Value::text(text))], false)
+        call(&Redactor::default(), name, &[Some(Value::text(text))], false)
     }
 
     #[test]
@@ -144,13 +151,18 @@ mod tests {
         assert_eq!(of("number", " 42\n"), Answer::Known(Value::Number(Number::Int(42))));
         let Answer::Unknown(unknown) = of("number", "abc") else { panic!("known") };
         assert_eq!(&*unknown.reason, "\"abc\" is not a number");
-        let Answer::Unknown(unknown) = call("number", &[Some(Value::text("abc"))], true) else { panic!("known") };
+        let Answer::Unknown(unknown) = call(&Redactor::default(), "number", &[Some(Value::text("abc"))], true) else {
+            panic!("known")
+        };
         assert!(!unknown.reason.contains("abc"));
     }
 
     #[test]
     fn nothing_of_a_secret_is_told_by_a_json_error() {
-        let Answer::Unknown(unknown) = call("json", &[Some(Value::text("{hunter2"))], true) else { panic!("known") };
+        let Answer::Unknown(unknown) = call(&Redactor::default(), "json", &[Some(Value::text("{hunter2"))], true)
+        else {
+            panic!("known")
+        };
         assert!(!unknown.reason.contains("hunter2"));
     }
 
@@ -163,8 +175,13 @@ mod tests {
         };
         assert!(too_large(of("lines", &large)));
         let [list, by] = [Value::list(std::iter::repeat_n(Value::text(large.as_str()), 12)), Value::text(",")];
-        assert!(too_large(call("split", &[Some(Value::text(large.as_str())), Some(by.clone())], false)));
-        assert!(too_large(call("join", &[Some(list), Some(by)], false)));
+        assert!(too_large(call(
+            &Redactor::default(),
+            "split",
+            &[Some(Value::text(large.as_str())), Some(by.clone())],
+            false
+        )));
+        assert!(too_large(call(&Redactor::default(), "join", &[Some(list), Some(by)], false)));
         assert!(!too_large(of("upper", &large)));
     }
 

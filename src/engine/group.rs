@@ -144,7 +144,7 @@ where
                             }
                         }
                         Err(answer) => {
-                            let unknown = not_told("the list that it loops over", &answer);
+                            let unknown = not_told(self.core, "the list that it loops over", &answer);
                             let mut inner = site.possibly(format!("for each of `{}`", self.core.words(each.over.span)));
                             for (_, var) in &each.vars {
                                 inner = inner.with(*var, Bound::from(answer.clone()));
@@ -275,12 +275,12 @@ fn loop_key(key: &Value, item: &Value) -> String {
     }
 }
 
-fn not_told(what: &str, answer: &crate::value::Answer) -> Unknown {
+fn not_told(core: &Core, what: &str, answer: &crate::value::Answer) -> Unknown {
     match answer {
         crate::value::Answer::Unknown(unknown) => {
             Unknown::new(unknown.cause, format!("{what} is unknown: {}", unknown.reason))
         }
-        other => Unknown::new(UnknownCause::Invalid, format!("{what} is {}", describe::brief(other))),
+        other => Unknown::new(UnknownCause::Invalid, format!("{what} is {}", describe::brief(core.redactor(), other))),
     }
 }
 

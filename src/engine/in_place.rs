@@ -99,11 +99,11 @@ async fn put(eval: &Eval<'_>, expr: &Expr, places: Vec<Place<'_>>) -> String {
     for place in places {
         let replaced = match place {
             Place::Text(expr, text) if depends(eval, expr) => match eval.text(text).await {
-                Answer::Known(value) => Some((expr.span, brief_value(&value))),
+                Answer::Known(value) => Some((expr.span, brief_value(eval.core.redactor(), &value))),
                 _ => None,
             },
             Place::Name(expr) if depends(eval, expr) => match eval.eval(expr).await {
-                Answer::Known(value) if plain(&value) => Some((expr.span, brief_value(&value))),
+                Answer::Known(value) if plain(&value) => Some((expr.span, brief_value(eval.core.redactor(), &value))),
                 _ => None,
             },
             _ => None,

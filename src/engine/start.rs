@@ -121,7 +121,7 @@ pub fn probes(expr: &Expr) -> bool {
 pub fn told_binding(core: &Core, site: &Site, span: Span, name: &str, answer: &Answer) {
     let value = match answer {
         Answer::Known(Value::Record(record)) => record.name.to_string(),
-        other => describe::brief(other),
+        other => describe::brief(core.redactor(), other),
     };
     core.emit(site, span, Body::Bound { name: name.to_owned(), value, data: core.recorded(answer) });
 }
@@ -152,7 +152,7 @@ pub async fn show(core: &Core, site: &Site, span: Span, values: &[Expr]) {
         let value = match eval.eval(expr).await {
             Answer::Known(Value::Text(text)) => text.to_string(),
             Answer::Known(value) => value.to_string(),
-            other => describe::brief(&other),
+            other => describe::brief(core.redactor(), &other),
         };
         core.emit(site, span, Body::Shown { text: core.words(expr.span), value });
     }

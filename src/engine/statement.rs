@@ -134,7 +134,7 @@ impl<'c> Exec<'c> {
         let value = match &items {
             Ok(items) if items.len() == 1 => "1 item".to_owned(),
             Ok(items) => format!("{} items", items.len()),
-            Err(other) => describe::brief(other),
+            Err(other) => describe::brief(self.core.redactor(), other),
         };
         let data = self.core.recorded(&answer);
         self.core.emit(site, over.span, Body::Condition { text: self.core.words(over.span), value, data });
@@ -201,7 +201,10 @@ impl<'c> Exec<'c> {
                             Ok(items) => items,
                             Err(answer) => {
                                 let list = self.core.words(each.over.span);
-                                let reason = format!("`{list}` can't be looped over: {}", describe::brief(&answer));
+                                let reason = format!(
+                                    "`{list}` can't be looped over: {}",
+                                    describe::brief(self.core.redactor(), &answer)
+                                );
                                 self.unhandled(course, &site, within, reason, each.span).await?;
                                 continue;
                             }

@@ -8,6 +8,7 @@ pub mod display;
 pub mod number;
 pub mod recorded;
 pub mod secret;
+pub mod sensitive;
 pub mod size;
 pub mod types;
 

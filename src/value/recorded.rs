@@ -7,7 +7,15 @@ use std::sync::Arc;
 
 use serde_json::{Map as JsonMap, Value as Json, json};
 
+use super::sensitive;
 use super::{Answer, Map, Number, Record, Unknown, UnknownCause, Value};
+
+/// What stands in the record in place of a value that holds a secret, or reads like one.
+const WITHHELD: &str = "withheld";
+
+fn withheld() -> Json {
+    json!({ WITHHELD: "it holds a secret, or reads like one" })
+}
 
 /// The answer for the record. `open` tells whether a text may be written down: one that holds a secret may not.
 pub fn write(answer: &Answer, open: &dyn Fn(&str) -> bool) -> Json {
@@ -26,11 +34,13 @@ pub fn write_value(value: &Value, open: &dyn Fn(&str) -> bool) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(value) => json!(value),
+        Value::Number(number) if !open(&number.to_string()) => withheld(),
+        Value::Size(size) if !open(&size.to_string()) => withheld(),
         Value::Number(Number::Int(number)) => json!(number),
         Value::Number(Number::Float(number)) if number.is_finite() => json!(number),
         Value::Number(number) => json!({ "number": number.to_string() }),
         Value::Text(text) if open(text) => json!(&**text),
-        Value::Text(_) => json!({ "secret": "in it" }),
+        Value::Text(_) => withheld(),
         Value::Duration(duration) => json!({ "duration": duration.as_nanos().to_string() }),
         Value::Size(size) => json!({ "size": size }),
         Value::Percent(percent) => json!({ "percent": percent }),
@@ -41,7 +51,7 @@ pub fn write_value(value: &Value, open: &dyn Fn(&str) -> bool) -> Json {
         }
         Value::Map(map) => {
             let entries: JsonMap<String, Json> =
-                map.entries.iter().map(|(key, value)| (key.to_string(), write_value(value, open))).collect();
+                map.entries.iter().map(|(key, value)| (key.to_string(), write_named(key, value, open))).collect();
             let kind = if map.ignore_case { "headers" } else { "map" };
             json!({ kind: entries })
         }
@@ -51,6 +61,17 @@ pub fn write_value(value: &Value, open: &dyn Fn(&str) -> bool) -> Json {
             json!({ "record": &*record.name, "fields": fields })
         }
         Value::Secret(sealed) => json!({ "secret": &**sealed.name() }),
+    }
+}
+
+/// What has a name that says that it is a secret is none for the record.
+fn write_named(name: &str, value: &Value, open: &dyn Fn(&str) -> bool) -> Json {
+    match value {
+        Value::Text(text) if sensitive::says_secret(name) && !sensitive::plainly_none(text) => withheld(),
+        Value::Number(number) if sensitive::says_secret(name) && !sensitive::plainly_none(&number.to_string()) => {
+            withheld()
+        }
+        value => write_value(value, open),
     }
 }
 
@@ -92,6 +113,11 @@ fn try_read(json: &Json) -> Option<Answer> {
                 "secret" => {
                     let name = of.as_str()?;
                     return Some(Answer::unknown(UnknownCause::NotRecorded, not_recorded(name)));
+                }
+                WITHHELD => {
+                    let reason = "it is not in the run's record, since it holds a secret, or reads like one; doing its \
+                                  step again (`--redo`) tells it";
+                    return Some(Answer::unknown(UnknownCause::NotRecorded, reason));
                 }
                 "number" => Value::Number(Number::parse(of.as_str()?)?),
                 "duration" => Value::Duration(jiff::SignedDuration::from_nanos_i128(of.as_str()?.parse().ok()?)),
@@ -143,7 +169,7 @@ mod tests {
             Value::Percent(12.5),
             Value::Time("2027-03-01T10:00:00.123456789Z".parse().expect("a time")),
             Value::list([Value::text("x"), Value::list([])]),
-            Value::map([("record", Value::text("no record")), ("secret", Value::Null)]),
+            Value::map([("record", Value::text("no record")), ("secret", Value::Null), ("withheld", Value::Null)]),
             Value::record("r", [("a", Answer::absent("none")), ("b", Answer::Known(Value::Size(1)))]),
         ];
         for value in all {
@@ -160,5 +186,18 @@ mod tests {
             assert!(!write_value(&value, &|text| !text.contains("hush")).to_string().contains("hush"));
             assert!(matches!(kept(value), Answer::Unknown(_)));
         }
+    }
+
+    #[test]
+    fn what_reads_like_a_secret_is_left_out() {
+        let map = |key: &str, value: Value| Value::map([(key, value), ("user", Value::text("me"))]);
+        for value in [map("password", Value::text("x1")), map("api_key", Value::Number(Number::Int(12345678)))] {
+            assert!(matches!(kept(value), Answer::Unknown(unknown) if unknown.cause == UnknownCause::NotRecorded));
+        }
+        for value in [map("password", Value::text("")), map("password_file", Value::text("/run/secrets/x"))] {
+            assert_eq!(kept(value.clone()), Answer::Known(value));
+        }
+        let number = write_value(&Value::Number(Number::Int(12345678)), &|text| text != "12345678");
+        assert!(!number.to_string().contains("12345678"));
     }
 }

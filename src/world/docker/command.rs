@@ -96,6 +96,8 @@ impl Docker {
                 output.chunk(of, bytes);
             }
         }
+        stdout.between(&request.secrets);
+        stderr.between(&request.secrets);
         let ended = client.inspect_exec(&exec).await.map_err(|error| no_answer(&error))?;
         let status = ended.exit_code;
         // 126 and 127 of a program that the engine itself could not start.

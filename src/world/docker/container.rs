@@ -9,6 +9,7 @@ use globset::GlobBuilder;
 use indexmap::IndexMap;
 
 use crate::engine::world::Request;
+use crate::value::sensitive::{is_secret, says_secret};
 use crate::value::{Answer, Map, Number, Sealed, Unknown, UnknownCause, Value};
 
 use super::things::{each, filters};
@@ -138,26 +139,19 @@ fn record(found: ContainerInspectResponse) -> Value {
 }
 
 /// Variables by name. They are data that may be secret: shown where an expect names one, not all at once, and sealed
-/// where their name says that they are secret.
+/// where their name says that they are secret, or where a URL with credentials or a private key stands in them.
 pub(super) fn environment(variables: Vec<String>) -> Value {
     let mut entries: IndexMap<Arc<str>, Value> = IndexMap::new();
     for variable in variables {
         let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
-        let value = Value::text(value);
-        let value = if says_secret(name) { Value::Secret(Sealed::new(name, value)) } else { value };
+        let value = match says_secret(name) || is_secret(name, value) {
+            true => Value::Secret(Sealed::new(name, Value::text(value))),
+            false => Value::text(value),
+        };
         entries.insert(name.into(), value);
     }
     entries.sort_keys();
     Value::Map(Arc::new(Map { entries, ignore_case: false, hidden: true }))
-}
-
-/// `JWT_SECRET` is one; `JWT_SECRET_FILE` says where it lies.
-fn says_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let words = ["SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "PRIVATE"];
-    !name.ends_with("_FILE")
-        && (words.iter().any(|word| name.contains(word))
-            || name.split('_').any(|part| matches!(part, "KEY" | "KEYS" | "PASS" | "PWD" | "APIKEY")))
 }
 
 pub(super) fn labels(labels: HashMap<String, String>) -> Value {

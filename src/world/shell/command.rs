@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::Redactor;
 use crate::engine::world::{Output, Request, Stream};
 use crate::value::Value;
 
@@ -36,6 +37,7 @@ pub(super) struct Command {
     env: Vec<(String, String)>,
     /// Variables that are not inherited.
     withheld: Arc<[Arc<str>]>,
+    secrets: Arc<Redactor>,
     stdin: Option<String>,
 }
 
@@ -54,12 +56,17 @@ pub(super) struct Ended {
 impl Command {
     /// A program with its arguments, in a folder.
     pub fn new(program: Vec<String>, dir: PathBuf) -> Self {
-        Self { program, dir, env: Vec::new(), withheld: [].into(), stdin: None }
+        Self { program, dir, env: Vec::new(), withheld: [].into(), secrets: Redactor::new(), stdin: None }
     }
 
     /// With the environment that a request gives it.
     pub fn surrounded(self, request: &Request) -> Result<Self, String> {
-        Ok(Self { env: variables(request)?, withheld: request.withheld.clone(), ..self })
+        Ok(Self {
+            env: variables(request)?,
+            withheld: request.withheld.clone(),
+            secrets: request.secrets.clone(),
+            ..self
+        })
     }
 
     pub fn of(request: &Request) -> Result<Self, String> {
@@ -85,7 +92,7 @@ impl Command {
         env.extend(variables(request)?);
         let dir = request.text("dir").map_or_else(|| request.root.to_path_buf(), PathBuf::from);
         let stdin = request.value("stdin").map(Value::unsealed).and_then(Value::to_text).map(|text| text.to_string());
-        Ok(Self { program, dir, env, withheld: request.withheld.clone(), stdin })
+        Ok(Self { program, dir, env, withheld: request.withheld.clone(), secrets: request.secrets.clone(), stdin })
     }
 
     /// Runs it to its end. On `cancel` everything that it started is ended; in a sandbox that happens in any case.
@@ -153,7 +160,9 @@ impl Command {
         } else {
             tree.release();
         }
-        let (stdout, stderr) = (Pipe::drained(stdout).await, Pipe::drained(stderr).await);
+        let (mut stdout, mut stderr) = (Pipe::drained(stdout).await, Pipe::drained(stderr).await);
+        stdout.between(&self.secrets);
+        stderr.between(&self.secrets);
         let refusals = confined.as_ref().map(|confined| confined.refusals.clone()).unwrap_or_default();
         drop(confined);
         let (status, signal, time) = (status.code(), status.signal(), began.elapsed());
@@ -239,6 +248,17 @@ impl Kept {
             self.tail.drain(..over);
             self.left_out += over;
         }
+    }
+
+    /// Where the middle is left out, leaves out so much more that half a secret stands on neither side.
+    pub fn between(&mut self, secrets: &Redactor) {
+        if self.left_out == 0 {
+            return;
+        }
+        let (to, from) = secrets.cuts(&self.head, self.tail.make_contiguous());
+        self.left_out += self.head.len() - to + from;
+        self.head.truncate(to);
+        self.tail.drain(..from);
     }
 
     pub fn truncated(&self) -> bool {
