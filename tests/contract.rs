@@ -114,6 +114,8 @@ fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     events.extend(cut.events("exec"));
     let resumed = cut.run(&["resume", "last", "--format", "json"]);
     events.extend(resumed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
+    let much = Story::new("runbook \"T\" { }\nstep a {\n  run \"seq 100000 600000\"\n}\n");
+    events.extend(much.events("exec"));
     let slow = Story::new("runbook \"T\" {\n  timeout = 300ms\n}\nstep a {\n  run \"sleep 9\"\n}\n");
     events.extend(slow.events("exec"));
     for event in &events {
