@@ -112,7 +112,7 @@ fn a_second_interrupt_waits_for_nothing_and_the_verdict_is_written() {
     let left = Left::new(text);
     let mut child = left.start();
     for _ in 0..2 {
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(500));
         signal(&child, libc::SIGINT);
     }
     let began = Instant::now();

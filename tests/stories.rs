@@ -586,7 +586,11 @@ fn a_probe_that_may_reach_the_network_is_confined_in_all_else() {
     let told = story.exec();
     assert_eq!(told.status, 1, "{}", told.text);
     assert!(told.text.contains("✓ up: "), "{}", told.text);
-    assert!(told.text.contains("the sandbox refused: open ") && told.text.contains("made for writing"), "{}", told.text);
+    assert!(
+        told.text.contains("the sandbox refused: open ") && told.text.contains("made for writing"),
+        "{}",
+        told.text
+    );
     assert!(!story.path("made").exists());
 }
 

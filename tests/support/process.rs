@@ -49,10 +49,10 @@ pub fn limit_files(command: &mut Command, bytes: u64) {
 
 /// Gives a command a terminal of its own; what is written to what this returns is typed there.
 pub fn on_a_terminal(command: &mut Command) -> OwnedFd {
-    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
     let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
-    let side = ioctl_tiocgptpeer(&keys, OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("its other side");
+    let side = side_of(&keys);
     command.stdin(side.try_clone().expect("a terminal"));
     // SAFETY: plain system calls between fork and exec, on a descriptor that is held here.
     unsafe {
@@ -65,6 +65,12 @@ pub fn on_a_terminal(command: &mut Command) -> OwnedFd {
         });
     }
     keys
+}
+
+/// The side of a terminal on which it is written to.
+pub fn side_of(keys: &OwnedFd) -> OwnedFd {
+    use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer};
+    ioctl_tiocgptpeer(keys, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("its other side")
 }
 
 /// A private directory in `folder`, as a probe of a run whose process is gone would have left it.
