@@ -39,13 +39,15 @@ const PHASES: [Phase; 7] = [
     Phase::Confirm,
 ];
 
+/// Signals, each this many milliseconds behind the one before it.
+type Sent = &'static [(i32, u64)];
+
 /// What ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// Signals, each this many milliseconds behind the one before it.
-    Signals(&'static [(i32, u64)]),
-    /// The same; the last one comes while `finally`, the handler or the rollback is under way, which it ends.
-    AtOnce(&'static [(i32, u64)]),
+    Signals(Sent),
+    /// Signals; the last one comes while `finally`, the handler or the rollback is under way, which it ends.
+    AtOnce(Sent),
     /// A key on the terminal.
     Typed(u8),
     Stop,
@@ -422,7 +424,7 @@ fn a_terminal_that_is_closed() {
 /// All that is left is to hand out what a slow reader has not taken: the verdict stands, and nobody has to wait.
 #[test]
 fn behind_the_verdict_a_signal_ends_the_waiting_for_readers() {
-    let ways: [&[(i32, u64)]; 4] = [
+    let ways: [Sent; 4] = [
         &[(libc::SIGTERM, 0)],
         &[(libc::SIGTERM, 0), (libc::SIGHUP, 1)],
         &[(libc::SIGINT, 0), (libc::SIGINT, 500)],
@@ -479,7 +481,7 @@ fn a_rollback_on_request() {
         };
         format!("runbook \"T\" {{ }}\n{}{}", step("a"), step("b"))
     };
-    let ways: [(&[(i32, u64)], &str, i32, &str); 4] = [
+    let ways: [(Sent, &str, i32, &str); 4] = [
         (&[(libc::SIGTERM, 0), (libc::SIGHUP, 1)], "sleep 1", 143, "b\na\n"),
         (&[(libc::SIGHUP, 0)], "sleep 1", 143, "b\na\n"),
         (&[(libc::SIGQUIT, 0), (libc::SIGTERM, 100)], "sleep 1", 143, "b\na\n"),
