@@ -144,3 +144,37 @@ proptest! {
         let _ = runbook::report::diagnostic::render(&checked.sources, &checked.diagnostics, false);
     }
 }
+
+#[test]
+fn a_name_of_five_megabytes_is_cut_where_it_is_quoted() {
+    let name = "a".repeat(5 << 20);
+    for text in [
+        format!("let x = {name}\n"),
+        format!("use \"{name}\"\n"),
+        format!("let x = http.{name}(1)\n"),
+        format!("param x: {name} = 1\n"),
+        format!("runbook \"T\" {{ {name} = 1 }}\n"),
+        format!("let x = http.get(\"http://h\", {name}: 1)\n"),
+        format!("let {name} = 1\nlet {name} = 2\n"),
+        format!("runbook \"T\" {{ }}\nstep s {{ run \"echo '{name}\" }}\n"),
+    ] {
+        let said = said(text.as_bytes());
+        assert!(!said.is_empty() && said.len() < 20_000, "{} bytes: {}", said.len(), &said[..said.len().min(600)]);
+    }
+}
+
+#[test]
+fn what_a_module_is_instead_of_a_file_is_said() {
+    let story = Story::new("use \"./zero\" as a\nuse \"./pipe\" as b\nuse \"./socket\" as c\nuse \"./folder\" as d\n");
+    assert!(std::process::Command::new("mkfifo").arg(story.path("pipe")).status().expect("mkfifo").success());
+    std::os::unix::net::UnixListener::bind(story.path("socket")).expect("a socket");
+    std::os::unix::fs::symlink("/dev/zero", story.path("zero")).expect("a link");
+    std::fs::create_dir(story.path("folder")).expect("a folder");
+    let told = story.run(&["check", "plan.runbook"]);
+    assert_eq!(told.status, 2, "{}", told.text);
+    for words in
+        ["is a device, not a file", "is a named pipe, not a file", "is a socket, not a file", "is a folder, not a file"]
+    {
+        assert!(told.text.contains(words), "{words}: {}", told.text);
+    }
+}

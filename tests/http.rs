@@ -227,3 +227,24 @@ fn a_vouched_post_is_asked_in_a_run_and_not_in_a_dry_run() {
     assert!(told.text.contains("1 hold now"), "{}", told.text);
     assert_eq!(noted.lock().expect("notes").len(), 2);
 }
+
+/// What is asked is what is written, with values in it that change nothing but themselves.
+#[test]
+fn a_value_in_a_url_changes_no_other_part_of_it() {
+    let (server, noted) = world();
+    let told = exec(
+        &server,
+        r##"  expect http.get("#{base}/users/#{"../../admin?x="}").status == 200 else warn "a"
+  expect http.get("#{base}#{"@127.0.0.1:1/"}").status == 200 else warn "b"
+  expect http.get("#{base}/search?q=#{"1&admin=1"}").status == 200 else warn "c"
+  expect http.ok("#{base}/#{".."}/x") else warn "d"
+  expect http.get("#{base}#{"/a/b"}/#{"c d"}/#{5}?q=#{"e f"}").status == 200
+  expect http.get("#{base}/x", query: { q: "1&admin=1" }).status == 200"##,
+    );
+    assert_eq!(told.status, 0, "{}", told.text);
+    assert!(told.text.contains("4 unknown") || told.text.matches("of this URL").count() >= 4, "{}", told.text);
+    let mut asked: Vec<String> =
+        noted.lock().expect("notes").iter().filter_map(|head| head.lines().next().map(str::to_owned)).collect();
+    asked.sort();
+    assert_eq!(asked, ["GET /a/b/c%20d/5?q=e%20f HTTP/1.1", "GET /x?q=1%26admin%3D1 HTTP/1.1"]);
+}

@@ -221,3 +221,28 @@ fn a_dry_run_of_every_runbook_leaves_the_world_as_it_was() {
         assert!(request.starts_with("GET ") || request.starts_with("HEAD "), "{request}");
     }
 }
+
+/// A program in place of Compose notes its words.
+#[test]
+fn the_name_of_a_service_is_no_option_of_compose() {
+    let story = Story::new(
+        "runbook \"Compose\" { }\nparam services: list(string)\nstep up {\n  run compose.up(file: \"c.yml\", services: services)\n}\n",
+    );
+    story.write("c.yml", "services: { }\n");
+    let stub = "#!/bin/sh\ncase \"$*\" in *version*) echo 2.30.0;; *) printf '%s\\n' \"$*\" >> asked;; esac\n";
+    story.write("docker", stub);
+    std::fs::set_permissions(story.path("docker"), PermissionsExt::from_mode(0o755)).expect("a mode");
+    let path = format!("{}:/usr/bin:/bin", story.folder.path().display());
+    for (services, status) in [("--remove-orphans", 1), ("-d", 1), ("", 1), ("api", 0)] {
+        let set = format!("services=[\"{services}\"]");
+        let mut command = story.command(&["exec", "plan.runbook", "--set", &set]);
+        let told = support::told(command.env("PATH", &path).output().expect("it runs"));
+        assert_eq!(told.status, status, "{services}: {}", told.text);
+        if status == 1 {
+            assert!(told.text.contains("no name of a service"), "{services}: {}", told.text);
+        }
+    }
+    let asked = std::fs::read_to_string(story.path("asked")).expect("asked");
+    assert_eq!(asked.lines().count(), 1, "{asked}");
+    assert!(asked.trim_end().ends_with("up --detach api") || asked.contains(" api"), "{asked}");
+}

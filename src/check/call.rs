@@ -121,9 +121,10 @@ impl Checker {
                 placed[place] = Some((command, arg.value.span));
                 continue;
             }
-            let value = self.expr(ctx, &arg.value);
+            let mut value = self.expr(ctx, &arg.value);
             let named = param.name.to_string();
             self.fits(&value, &param.ty.clone(), Some(&named));
+            value.is_wanted_as(&param.ty);
             secret |= value.secret;
             probes |= value.probes;
             placed[place] = Some((Arg::Value(value.expr), at));

@@ -24,6 +24,13 @@ impl Checked {
         Self { expr: Expr { kind, ty, span }, secret: false, probes: false }
     }
 
+    /// A text that is written where a URL is wanted is put together as one.
+    pub(super) fn is_wanted_as(&mut self, wanted: &Type) {
+        if let (Type::Url, ExprKind::Text(text)) = (wanted, &mut self.expr.kind) {
+            text.url = true;
+        }
+    }
+
     /// Stands for what could not be read, and silences all that follows from it.
     pub(super) fn bad(span: Span) -> Self {
         Self::new(ExprKind::Literal(Value::Null), Type::Any, span)
@@ -148,8 +155,9 @@ impl Checker {
 
     /// What has to be of a type.
     pub(super) fn typed(&mut self, ctx: &Ctx, expr: &tree::Expr, wanted: &Type) -> Checked {
-        let checked = self.expr(ctx, expr);
+        let mut checked = self.expr(ctx, expr);
         self.fits(&checked, wanted, None);
+        checked.is_wanted_as(wanted);
         checked
     }
 
@@ -249,7 +257,7 @@ impl Checker {
                 }
             });
         }
-        (Text { parts, span: literal.span }, secret, probes)
+        (Text { parts, url: false, span: literal.span }, secret, probes)
     }
 
     /// A text that people will read: a secret in it is an error.

@@ -1,6 +1,7 @@
 //! Reading a runbook and the modules it uses: every file once, each before those that use it.
 
 use std::collections::HashMap;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -154,8 +155,8 @@ impl Loader {
         let found = path.canonicalize().and_then(|path| Ok((std::fs::metadata(&path)?, path)));
         let path = match found {
             Ok((meta, path)) if meta.is_file() => path,
-            Ok(_) => {
-                let message = format!("`{relative}` is a folder, not a file");
+            Ok((meta, _)) => {
+                let message = format!("`{relative}` is {}, not a file", kind(meta.file_type()));
                 self.error(Code::CannotRead, span, &message, "name the module's file");
                 return None;
             }
@@ -206,4 +207,15 @@ impl Loader {
 pub(crate) fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// What something is that is no regular file.
+fn kind(of: std::fs::FileType) -> &'static str {
+    match of {
+        of if of.is_dir() => "a folder",
+        of if of.is_fifo() => "a named pipe",
+        of if of.is_socket() => "a socket",
+        of if of.is_char_device() || of.is_block_device() => "a device",
+        _ => "something else",
+    }
 }

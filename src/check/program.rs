@@ -423,6 +423,8 @@ pub enum LinkKind {
 #[derive(Clone, Debug)]
 pub struct Text {
     pub parts: Vec<TextPart>,
+    /// It is written where a URL is wanted: its values must not change each other's place in it.
+    pub url: bool,
     pub span: Span,
 }
 

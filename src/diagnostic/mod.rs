@@ -43,7 +43,7 @@ impl Diagnostic {
         Self {
             code,
             severity: code.severity(),
-            message: message.into(),
+            message: brief(message.into()),
             labels: vec![Label { span, text: String::new() }],
             help: None,
         }
@@ -52,27 +52,27 @@ impl Diagnostic {
     /// What is to be said of the marked words themselves: usually what was found or expected there.
     pub fn label(mut self, text: impl Into<String>) -> Self {
         if let Some(first) = self.labels.first_mut() {
-            first.text = text.into();
+            first.text = brief(text.into());
         }
         self
     }
 
     /// A second place that must be seen to understand the first.
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span, text: brief(text.into()) });
         self
     }
 
     /// What would mend it.
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help = Some(text.into());
+        self.help = Some(brief(text.into()));
         self
     }
 
     /// As [`Diagnostic::help`], where there may be nothing to say.
     pub fn help_if(mut self, text: Option<String>) -> Self {
         if text.is_some() {
-            self.help = text;
+            self.help = text.map(brief);
         }
         self
     }
@@ -87,12 +87,32 @@ impl Diagnostic {
     }
 }
 
+/// The longest text of a diagnostic, in characters: it may quote what an author wrote, however long that is.
+const LONGEST: usize = 2000;
+
+/// A text without its middle, if it is too long.
+fn brief(text: String) -> String {
+    if text.len() <= LONGEST || text.chars().count() <= LONGEST {
+        return text;
+    }
+    let head: String = text.chars().take(LONGEST / 2).collect();
+    let tail: Vec<char> = text.chars().rev().take(LONGEST / 4).collect();
+    format!("{head}…{}", tail.iter().rev().collect::<String>())
+}
+
+/// The longest name that anyone could have meant something else by, in bytes.
+const LONGEST_NAME: usize = 200;
+
 /// The name out of `candidates` that someone who wrote `given` most likely meant.
 pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > LONGEST_NAME {
+        return None;
+    }
     let given = given.to_lowercase();
     let most = (given.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST_NAME)
         .map(|candidate| {
             let lower = candidate.to_lowercase();
             // Letters that are swapped, missing or too many; or a word that goes on differently.

@@ -21,6 +21,7 @@ use super::functions;
 use super::scope::{Bound, Outdated};
 use super::secrets::Kept;
 use super::shell_command;
+use super::url_text::UrlText;
 use super::world::{ArgValue, Request};
 
 /// Evaluates in one round of asking.
@@ -131,11 +132,15 @@ impl<'c> Eval<'c> {
     /// Interpolates. A secret makes the whole text secret; a part that is absent or unknown, the whole.
     pub async fn text(&self, text: &Text) -> Answer {
         let mut out = String::new();
+        let mut url = text.url.then(UrlText::default);
         let mut seal = None;
         let mut room = Room::default();
         for part in &text.parts {
             match part {
-                TextPart::Text(text) => out.push_str(text),
+                TextPart::Text(text) => match &mut url {
+                    Some(url) => url.text(text),
+                    None => out.push_str(text),
+                },
                 TextPart::Hole(hole) => match self.eval(hole).await {
                     Answer::Known(value) => {
                         if let Value::Secret(sealed) = &value {
@@ -148,7 +153,14 @@ impl<'c> Eval<'c> {
                                 return Answer::unknown(UnknownCause::Invalid, reason);
                             }
                             Some(text) if !room.text(text.len()) => return size::too_large(),
-                            Some(text) => out.push_str(&text),
+                            Some(text) => match &mut url {
+                                Some(url) => {
+                                    if let Err(why) = url.value(&text) {
+                                        return Answer::unknown(UnknownCause::Invalid, why);
+                                    }
+                                }
+                                None => out.push_str(&text),
+                            },
                             None => {
                                 let reason = format!("{} can't be put into a text", value.unsealed().kind());
                                 return Answer::unknown(UnknownCause::Invalid, reason);
@@ -159,6 +171,11 @@ impl<'c> Eval<'c> {
                 },
             }
         }
+        let out = match url.map(UrlText::finish) {
+            None => out,
+            Some(Ok(url)) => url,
+            Some(Err(why)) => return Answer::unknown(UnknownCause::Invalid, why),
+        };
         let value = Value::text(out);
         Answer::Known(match seal {
             Some(name) => Value::Secret(Sealed::new(name, value)),

@@ -39,6 +39,7 @@ mod start;
 mod statement;
 mod step;
 mod stop;
+mod url_text;
 
 pub use cancel::Cancel;
 pub use confirm::questions;

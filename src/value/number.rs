@@ -34,14 +34,15 @@ impl Number {
         }
     }
 
-    /// Reads `42`, `-1.5`, `1e3`, and nothing else (no `inf`, no `0x10`).
+    /// Reads `42`, `-1.5`, `1e3`, and nothing else: no `inf`, no `0x10`, and no `1e999`, which would be infinite.
     pub fn parse(text: &str) -> Option<Number> {
         let text = text.trim();
         let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
         if !plain || text.is_empty() {
             return None;
         }
-        text.parse().map(Number::Int).ok().or_else(|| text.parse().map(Number::Float).ok())
+        let float = || text.parse().ok().filter(|value: &f64| value.is_finite()).map(Number::Float);
+        text.parse().map(Number::Int).ok().or_else(float)
     }
 
     /// `None` where whole numbers overflow 64 bits: never silently another number.

@@ -77,7 +77,13 @@ impl Compose {
         if let Some(grace) = request.duration("grace") {
             words.extend(["--timeout".to_owned(), grace.as_secs().to_string()]);
         }
-        words.extend(texts(&request, "services"));
+        let services = texts(&request, "services");
+        if let Some(option) = services.iter().find(|service| service.starts_with('-') || service.is_empty()) {
+            let reason = format!("`{option}` is no name of a service: Compose would take it for an option");
+            let unknown = Unknown::new(UnknownCause::Invalid, reason);
+            return Outcome { failure: Some(unknown.reason.to_string()), result: Answer::Unknown(unknown) };
+        }
+        words.extend(services);
         shell::act_on(&request, words, folder(&request), output, cancel).await
     }
 

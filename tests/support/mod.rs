@@ -4,6 +4,8 @@
 
 pub mod browser;
 pub mod engine;
+pub mod hostile_engine;
+pub mod mutate;
 pub mod process;
 pub mod schema;
 pub mod shells;

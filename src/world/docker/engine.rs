@@ -1,6 +1,6 @@
 //! `docker.engine()`
 
-use crate::value::{Answer, Unknown, Value};
+use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 use super::{Docker, no_answer, text};
 
@@ -9,6 +9,9 @@ impl Docker {
         let client = self.client().await?;
         let version = client.version().await.map_err(|error| no_answer(&error))?;
         let not_said = "the engine does not say";
+        if version.version.is_none() {
+            return Err(Unknown::new(UnknownCause::Unreadable, "what answers there does not say which engine it is"));
+        }
         Ok(Answer::Known(Value::record(
             "docker.engine",
             [

@@ -28,9 +28,15 @@ impl Docker {
             Some(Err(error)) => return Err(no_answer(&error)),
             None => return Err(Unknown::new(UnknownCause::NoAnswer, "the engine measured nothing")),
         };
-        // Of a container that does not run the engine tells zeros: that is no measurement.
-        let Some(processes) = told.pids_stats.and_then(|pids| pids.current).filter(|count| *count > 0) else {
-            return Ok(Answer::absent(NOT_RUNNING));
+        // Of a container that does not run the engine tells when it read nothing: in the year 1. An answer without that
+        // time is none of its measurements, and no reason to say that nothing runs.
+        let processes = match (told.pids_stats.and_then(|pids| pids.current), told.read.as_deref()) {
+            (Some(count), _) if count > 0 => Answer::Known(number(i64::try_from(count).unwrap_or(i64::MAX))),
+            (_, Some(read)) if read.starts_with("0001-") => return Ok(Answer::absent(NOT_RUNNING)),
+            (_, Some(_)) => Answer::unknown(UnknownCause::Unreadable, "the engine does not say"),
+            (_, None) => {
+                return Err(Unknown::new(UnknownCause::Unreadable, "what the engine answers is no measurement"));
+            }
         };
         let cpu = match (once, told.cpu_stats, told.precpu_stats) {
             (true, ..) => Answer::unknown(UnknownCause::LeftOut, "it was not asked for"),
@@ -56,7 +62,7 @@ impl Docker {
                 ("memory", size(used)),
                 ("memory_limit", size(limit)),
                 ("memory_share", share),
-                ("processes", Answer::Known(number(i64::try_from(processes).unwrap_or(i64::MAX)))),
+                ("processes", processes),
             ],
         )))
     }

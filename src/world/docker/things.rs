@@ -127,8 +127,9 @@ pub(super) fn filters(request: &Request) -> HashMap<String, Vec<String>> {
 fn reference<'r>(request: &'r Request, param: &str) -> Result<&'r str, Unknown> {
     let name = request.text(param).unwrap_or_default();
     let plain = |char: char| char.is_ascii_alphanumeric() || "_.-:/@".contains(char);
-    let whole =
-        !name.is_empty() && name.chars().all(plain) && !name.split('/').any(|part| part.is_empty() || part == "..");
+    // A path of dots would ask for something else: `.` for the list of all images.
+    let part = |part: &str| part.starts_with(|char: char| char.is_ascii_alphanumeric());
+    let whole = name.chars().all(plain) && name.split('/').all(part);
     if whole {
         return Ok(name);
     }
