@@ -119,7 +119,7 @@ impl Command {
         }
         let mut tree = Tree::new();
         let mark = tree.mark(&mut command);
-        let confined = match sandbox {
+        let mut confined = match sandbox {
             Some(sandbox) => {
                 let path = std::env::var_os("PATH");
                 if let Some(why) = sandbox::lost_rights(&name, path.as_deref()) {
@@ -130,6 +130,9 @@ impl Command {
             None => None,
         };
         let mut child = command.spawn().map_err(|error| match error.kind() {
+            _ if confined.as_ref().is_some_and(|confined| !confined.is_entered()) => {
+                format!("its sandbox could not be set up: {}", crate::world::io_words(&error))
+            }
             _ if !self.dir.is_dir() => format!("there is no folder `{}` to run it in", self.dir.display()),
             std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
             std::io::ErrorKind::PermissionDenied => format!("the program `{name}` may not be run"),
@@ -155,10 +158,14 @@ impl Command {
             }
         };
         let status = status.map_err(|error| format!("it can't be told how it ended: {error}"))?;
-        if confined.is_some() {
-            tree.end().await;
-        } else {
-            tree.release();
+        // What the command holds of the sandbox would keep the kernel's word back.
+        drop(command);
+        match &mut confined {
+            Some(confined) => match confined.is_over().await {
+                true => tree.gone(),
+                false => tree.end().await,
+            },
+            None => tree.release(),
         }
         let (mut stdout, mut stderr) = (Pipe::drained(stdout).await, Pipe::drained(stderr).await);
         stdout.between(&self.secrets);

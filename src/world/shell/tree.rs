@@ -75,6 +75,11 @@ impl Tree {
         }
     }
 
+    /// Nothing of it is left, as somebody else has seen.
+    pub fn gone(&mut self) {
+        self.closed();
+    }
+
     /// Ends all of it: first asked to, then killed. Returns when nothing of it is left.
     pub async fn end(&mut self) {
         let began = Instant::now();

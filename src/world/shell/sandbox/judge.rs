@@ -293,16 +293,15 @@ impl Judge {
     /// restrictions"), and outside of it is open to who may trace them: so it is opened in the probe's stead, as its user.
     fn reads(&self, call: &Call, found: &Found, flags: c_int) -> Ruling {
         /// Judged when they are opened.
-        const OPENED: [&str; 6] = ["environ", "auxv", "maps", "smaps", "smaps_rollup", "numa_maps"];
+        const OPENED: [&str; 7] = ["environ", "auxv", "maps", "smaps", "smaps_rollup", "numa_maps", "fdinfo"];
         /// Judged when they are read, or more than reading.
-        const CLOSED: [&str; 14] = [
+        const CLOSED: [&str; 13] = [
             "mem",
             "io",
             "stack",
             "syscall",
             "personality",
             "pagemap",
-            "fdinfo",
             "map_files",
             "ns",
             "timerslack_ns",

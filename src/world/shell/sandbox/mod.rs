@@ -48,6 +48,9 @@ const SETTINGS: [(&str, &str); 8] = [
 const DIRECTORIES: [&str; 8] =
     ["TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "KUBECACHEDIR", "HELM_CACHE_HOME"];
 
+/// How long the kernel's word is waited for that no process is left.
+const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// How the private directories of a run's probes begin, so that its keeper finds those that were left.
 pub fn private_prefix(run: &str) -> String {
     format!("runbook-probe-{run}-")
@@ -73,6 +76,8 @@ pub(super) struct Sandbox {
 /// What a confined command leaves for its end.
 pub(super) struct Confined {
     pub refusals: Refusals,
+    /// Ends when the kernel says that no process of the command is left.
+    over: tokio::sync::oneshot::Receiver<()>,
     /// Lasts as long as the command.
     _private: tempfile::TempDir,
 }
@@ -104,13 +109,26 @@ impl Sandbox {
         let (own, passed) = (OwnedFd::from(own), OwnedFd::from(passed));
         let refusals = Refusals::default();
         let judge = judge::Judge { private: private.path().to_owned(), mark: mark.to_owned() };
-        supervisor::start(own, judge, refusals.clone()).map_err(|error| crate::world::io_words(&error))?;
+        let over = supervisor::start(own, judge, refusals.clone()).map_err(|error| crate::world::io_words(&error))?;
         let filter = filter::program(architecture, network, passed.as_raw_fd());
         // SAFETY: between fork and exec only system calls are made, on values that were prepared before; nothing allocates.
         unsafe {
             command.pre_exec(move || enter(&ruleset, &filter, &passed));
         }
-        Ok(Confined { refusals, _private: private })
+        Ok(Confined { refusals, over, _private: private })
+    }
+}
+
+impl Confined {
+    /// Whether the command was in the sandbox before it began.
+    pub fn is_entered(&self) -> bool {
+        self.refusals.is_entered()
+    }
+
+    /// Whether nothing that the command started is left, once it has ended itself. The kernel tells it at once; where it
+    /// does not, something is left.
+    pub async fn is_over(&mut self) -> bool {
+        tokio::time::timeout(AT_ONCE, &mut self.over).await.is_ok()
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Refusals(Arc<Mutex<Refused>>);
 
 #[derive(Default)]
 struct Refused {
+    /// The probe is in its sandbox.
+    entered: bool,
     /// The first of them, each once.
     named: Vec<String>,
     more: u64,
@@ -37,6 +39,14 @@ impl Refusals {
         } else {
             refused.more += 1;
         }
+    }
+
+    pub(super) fn enter(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entered = true;
+    }
+
+    pub(super) fn is_entered(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entered
     }
 
     /// Why the answer is unknown, where something was refused.

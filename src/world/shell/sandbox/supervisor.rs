@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use libc::c_long;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use tokio::sync::oneshot;
 
 use super::judge::{Call, Judge, Ruling};
 use super::process::Process;
@@ -17,15 +18,20 @@ use super::refusals::Refusals;
 /// Add the file and answer with its descriptor, in one (seccomp_unotify(2); Linux 5.14).
 const ADD_AND_SEND: u32 = libc::SECCOMP_ADDFD_FLAG_SEND as u32;
 
-/// Starts it. It waits for the listener until the other end of `passing` is closed everywhere.
-pub(super) fn start(passing: OwnedFd, judge: Judge, refusals: Refusals) -> std::io::Result<()> {
+/// Starts it. It waits for the listener until the other end of `passing` is closed everywhere. What it gives back ends with
+/// it: when no process of the probe is left.
+pub(super) fn start(passing: OwnedFd, judge: Judge, refusals: Refusals) -> std::io::Result<oneshot::Receiver<()>> {
+    let (ended, over) = oneshot::channel();
     std::thread::Builder::new().name("probe-supervisor".to_owned()).stack_size(256 * 1024).spawn(move || {
         if let Some(listener) = receive(&passing) {
             drop(passing);
+            refusals.enter();
             Supervisor { listener, judge, refusals, began: false }.serve();
         }
+        // Nobody may wait for it any more.
+        let _ = ended.send(());
     })?;
-    Ok(())
+    Ok(over)
 }
 
 fn receive(passing: &OwnedFd) -> Option<OwnedFd> {
