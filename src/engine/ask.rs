@@ -23,6 +23,9 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 /// How long an action may take when its native declares nothing.
 pub const DEFAULT_ACTION_LIMIT: Duration = Duration::from_secs(600);
 
+/// How many different questions one round remembers.
+const MOST: usize = 4096;
+
 /// A request that is under way, or answered: with how it was held, if it was a vouched one.
 type Question = Shared<BoxFuture<'static, (Answer, Option<Confinement>)>>;
 
@@ -52,6 +55,10 @@ impl Round {
             match asked.get(&key) {
                 Some(question) => (question.clone(), false),
                 None => {
+                    // Of very many questions, those that are answered make room: who wants to know asks again.
+                    if asked.len() >= MOST {
+                        asked.retain(|_, question| question.peek().is_none());
+                    }
                     let question = put(core, request).shared();
                     asked.insert(key, question.clone());
                     (question, true)

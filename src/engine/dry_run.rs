@@ -202,9 +202,15 @@ impl<'c> Walk<'c> {
 
     async fn group(&self, members: &[Member], site: &Site) {
         let round = Round::new();
-        let leaves = Expansion::of(self.core, members, site, &round).await;
-        for asked in group::ask_once(self.core, leaves, &round).await {
-            group::report(self.core, &asked).await;
+        let mut leaves = Expansion::of(self.core, members, site, &round);
+        loop {
+            let some = leaves.some().await;
+            if some.is_empty() {
+                break;
+            }
+            for asked in group::ask_once(self.core, some, &round).await {
+                group::report(self.core, &asked).await;
+            }
         }
     }
 
@@ -260,8 +266,8 @@ impl<'c> Walk<'c> {
                         let eval = Eval::new(self.core, site, &Round::new());
                         match eval.items(&each.over).await {
                             Ok(items) => {
-                                for item in &items {
-                                    let inner = group::at_item(site, &each.vars, item, eval.outdated());
+                                for item in items {
+                                    let inner = group::at_item(site, &each.vars, &item, eval.outdated());
                                     self.stmts(&each.body, &inner, needless).await;
                                 }
                             }

@@ -1,7 +1,8 @@
 //! Where events leave the engine: numbered, dated, secrets taken out, handed to the journal's thread and to every sink. There is
 //! no other way out, and no action starts but by [`Emitter::announce`], which waits until its event is on disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub type Held = (Place, Body);
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// What the rows of each expect came to when it was last asked: one that was mended counts as it is now.
-    expects: HashMap<String, Vec<Row>>,
+    expects: Arc<Rows>,
     pub as_of_now: u32,
     pub planned: u32,
     pub possible: u32,
@@ -96,13 +97,50 @@ impl Tally {
     }
 
     fn count(&self, counts: impl Fn(Row) -> bool) -> u32 {
-        self.expects.values().flatten().filter(|row| counts(**row)).count().try_into().unwrap_or(u32::MAX)
+        let held = if counts(Row::Blocking(State::Holds)) { self.expects.held.len() } else { 0 };
+        let others = self.expects.others.values().flatten().filter(|row| counts(**row)).count();
+        (held + others).try_into().unwrap_or(u32::MAX)
+    }
+}
+
+/// The rows of every expect, by its id. Of those that hold, a run may have a million: of each nothing is kept but a hash.
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    /// They have one row, which holds.
+    held: HashSet<Id>,
+    others: HashMap<Id, Vec<Row>>,
+}
+
+/// An expect's id, in 64 bits: among a million of them, two are the same once in thirty million runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Id(u64);
+
+impl Id {
+    fn of(id: &str) -> Self {
+        let mut hasher = std::hash::DefaultHasher::new();
+        id.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+impl Rows {
+    /// An expect is asked, or asked anew: what it came to before counts no more.
+    fn start(&mut self, id: &str) {
+        self.held.remove(&Id::of(id));
+        self.others.insert(Id::of(id), Vec::new());
     }
 
-    /// The rows of the expect that a row belongs to.
-    fn rows(&mut self, id: &str) -> &mut Vec<Row> {
-        let expect = expect_of(id, |known| self.expects.contains_key(known)).to_owned();
-        self.expects.entry(expect).or_default()
+    fn push(&mut self, row_id: &str, row: Row) {
+        let known = |id: &str| self.held.contains(&Id::of(id)) || self.others.contains_key(&Id::of(id));
+        let id = Id::of(expect_of(row_id, known));
+        let before = self.held.remove(&id).then_some(Row::Blocking(State::Holds));
+        let rows = self.others.entry(id).or_default();
+        rows.extend(before);
+        rows.push(row);
+        if *rows == [Row::Blocking(State::Holds)] {
+            self.others.remove(&id);
+            self.held.insert(id);
+        }
     }
 }
 
@@ -272,18 +310,21 @@ impl Tally {
     fn take(&mut self, place: &Place, body: &Body) {
         match body {
             Body::ExpectStarted { .. } => {
-                self.expects.insert(place.expect.clone().unwrap_or_default(), Vec::new());
+                Arc::make_mut(&mut self.expects).start(place.expect.as_deref().unwrap_or_default());
             }
             Body::ExpectEnded(result) => {
                 let row = if result.waived { Row::Waived(result.state) } else { Row::Blocking(result.state) };
-                self.rows(place.expect.as_deref().unwrap_or_default()).push(row);
+                Arc::make_mut(&mut self.expects).push(place.expect.as_deref().unwrap_or_default(), row);
                 if let Some(risk) = &result.risk {
                     let id = place.expect.clone().unwrap_or_default();
                     self.risks.entry(risk.clone()).or_default().insert(id, result.state);
                 }
                 self.as_of_now += u32::from(result.as_of_now.is_some());
+                if !result.warn {
+                    return;
+                }
                 let id = place.expect.clone().unwrap_or_default();
-                if result.warn && result.state != State::Holds {
+                if result.state != State::Holds {
                     let what = result.message.as_deref().unwrap_or(&result.text);
                     let who = if result.named { &id } else { result.asked.as_ref().unwrap_or(&result.text) };
                     self.warnings.insert(id.clone(), format!("{who}: {what}"));
@@ -298,5 +339,39 @@ impl Tally {
             Body::Probed { .. } => self.probes += 1,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(rows: &Rows) -> [u32; 3] {
+        let tally = Tally { expects: Arc::new(rows.clone()), ..Tally::default() };
+        [State::Holds, State::Differs, State::Unknown].map(|state| tally.count_of(state))
+    }
+
+    #[test]
+    fn an_expect_counts_as_it_was_when_it_was_asked_last() {
+        let mut rows = Rows::default();
+        for id in ["a.up", "a.state", "a.up[\"x\"]"] {
+            rows.start(id);
+        }
+        rows.push("a.up", Row::Blocking(State::Differs));
+        // Rows of a block belong to the expect that their id begins with.
+        rows.push("a.state.size", Row::Blocking(State::Holds));
+        rows.push("a.state.kind", Row::Blocking(State::Holds));
+        rows.push("a.state.mode", Row::Waived(State::Unknown));
+        rows.push("a.up[\"x\"]", Row::Blocking(State::Holds));
+        assert_eq!(counts(&rows), [3, 1, 0]);
+        // Mended: the one expect is asked again.
+        rows.start("a.up");
+        rows.push("a.up", Row::Blocking(State::Holds));
+        assert_eq!(counts(&rows), [4, 0, 0]);
+        assert_eq!((rows.held.len(), rows.others.len()), (2, 1));
+        // And again, and it does not hold any more.
+        rows.start("a.up[\"x\"]");
+        rows.push("a.up[\"x\"]", Row::Blocking(State::Unknown));
+        assert_eq!(counts(&rows), [3, 0, 1]);
     }
 }

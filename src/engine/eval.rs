@@ -318,7 +318,7 @@ impl<'c> Eval<'c> {
     }
 
     /// What a loop goes over: pairs of key (or index) and item.
-    pub async fn items(&self, over: &Expr) -> Result<Vec<(Value, Value)>, Answer> {
+    pub async fn items(&self, over: &Expr) -> Result<Items, Answer> {
         match self.eval(over).await {
             Answer::Known(value) => items_of(&value),
             other => Err(other),
@@ -502,39 +502,69 @@ impl<'c> Eval<'c> {
 }
 
 /// Pairs of key (or index) and item. The items of a secret are secret; those of a map that is not shown whole, too.
-pub fn items_of(value: &Value) -> Result<Vec<(Value, Value)>, Answer> {
-    let seal = |item: &Value| match value {
-        Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
-        _ => item.clone(),
-    };
+pub fn items_of(value: &Value) -> Result<Items, Answer> {
     match value.unsealed() {
-        Value::List(items) => {
-            Ok(items.iter().enumerate().map(|(at, item)| (Value::Number(Number::Int(at as i64)), seal(item))).collect())
-        }
-        Value::Map(map) if map.hidden => {
-            // Where something lies is no secret.
-            let path =
-                |item: &Value| matches!(item, Value::Text(text) if text.starts_with('/') && !text.contains("://"));
-            let hide = |key: &Arc<str>, item: &Value| match item {
-                item if path(item) => item.clone(),
-                Value::Secret(_) => item.clone(),
-                item => Value::Secret(Sealed::new(key.clone(), item.clone())),
-            };
-            Ok(map.entries.iter().map(|(key, item)| (Value::Text(key.clone()), hide(key, item))).collect())
-        }
-        Value::Map(map) => {
-            let item = |key: &Arc<str>, item: &Value| match value {
-                Value::Secret(_) => seal(item),
-                _ => compute::by_name(key, item),
-            };
-            Ok(map.entries.iter().map(|(key, value)| (Value::Text(key.clone()), item(key, value))).collect())
-        }
+        Value::List(_) | Value::Map(_) => Ok(Items { whole: value.clone(), at: 0 }),
         other => {
             let reason = format!("{} can't be looped over", other.kind());
             Err(Answer::unknown(UnknownCause::Invalid, reason))
         }
     }
 }
+
+/// Pairs of key (or index) and item, made as they are needed.
+#[derive(Clone)]
+pub struct Items {
+    whole: Value,
+    at: usize,
+}
+
+impl Iterator for Items {
+    type Item = (Value, Value);
+
+    fn next(&mut self) -> Option<(Value, Value)> {
+        let at = self.at;
+        self.at += 1;
+        let seal = |item: &Value| match &self.whole {
+            Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
+            _ => item.clone(),
+        };
+        match self.whole.unsealed() {
+            Value::List(items) => items.get(at).map(|item| (Value::Number(Number::Int(at as i64)), seal(item))),
+            Value::Map(map) if map.hidden => {
+                // Where something lies is no secret.
+                let path =
+                    |item: &Value| matches!(item, Value::Text(text) if text.starts_with('/') && !text.contains("://"));
+                let hide = |key: &Arc<str>, item: &Value| match item {
+                    item if path(item) => item.clone(),
+                    Value::Secret(_) => item.clone(),
+                    item => Value::Secret(Sealed::new(key.clone(), item.clone())),
+                };
+                map.entries.get_index(at).map(|(key, item)| (Value::Text(key.clone()), hide(key, item)))
+            }
+            Value::Map(map) => {
+                let shown = |key: &Arc<str>, item: &Value| match &self.whole {
+                    Value::Secret(_) => seal(item),
+                    _ => compute::by_name(key, item),
+                };
+                map.entries.get_index(at).map(|(key, item)| (Value::Text(key.clone()), shown(key, item)))
+            }
+            _ => None,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let whole = match self.whole.unsealed() {
+            Value::List(items) => items.len(),
+            Value::Map(map) => map.entries.len(),
+            _ => 0,
+        };
+        let left = whole.saturating_sub(self.at);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Items {}
 
 /// The items of a list, the entries of a map, that met a condition, in their order.
 fn those(whole: &Value, met: &[bool]) -> Value {

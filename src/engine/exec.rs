@@ -408,14 +408,15 @@ impl<'c> Exec<'c> {
         let site = Site::of_verdict().begun(self.core.emitter.now());
         self.core.emit(&site, decision.span, Body::VerdictStarted);
         let round = Round::new();
-        let leaves = Expansion::of(self.core, &decision.members, &site, &round).await;
-        let asked = group::ask_until(self.core, leaves, round, &self.cancel.gently).await;
+        let leaves = Expansion::of(self.core, &decision.members, &site, &round);
+        let mut bad = Vec::new();
+        let decided = |asked: group::Asked<'c>| bad.extend(asked.blocks().then_some(asked));
+        group::ask_each(self.core, leaves, round, &self.cancel.gently, decided).await;
         let mut first = None;
-        for asked in asked.iter().filter(|asked| asked.blocks()) {
-            if let Some(reason) = failure::reason(self.core, std::slice::from_ref(asked)).await {
-                tally.reasons.push(format!("verdict: {reason}"));
-                first.get_or_insert(reason);
-            }
+        for asked in &bad {
+            let reason = failure::reason(self.core, asked, 0).await;
+            tally.reasons.push(format!("verdict: {reason}"));
+            first.get_or_insert(reason);
         }
         let ok = first.is_none();
         self.core.emit(&site, decision.span, Body::GroupEnded { ok, reason: first });

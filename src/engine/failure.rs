@@ -10,10 +10,8 @@ use super::action::Failed;
 use super::core::{Core, Site};
 use super::group::{self, Asked};
 
-/// Why a group fails, in a line; nothing if it holds.
-pub async fn reason(core: &Core, asked: &[Asked<'_>]) -> Option<String> {
-    let mut bad = asked.iter().filter(|asked| asked.blocks());
-    let first = bad.next()?;
+/// Why a group fails, in a line: its first expect that blocks, and how many more do.
+pub async fn reason(core: &Core, first: &Asked<'_>, more: usize) -> String {
     let finding = first.findings.iter().find(|finding| !finding.holds()).or(first.findings.first());
     let told = match finding {
         Some(finding) => {
@@ -29,10 +27,10 @@ pub async fn reason(core: &Core, asked: &[Asked<'_>]) -> Option<String> {
         }
         None => first.leaf.id.clone(),
     };
-    Some(match bad.count() {
+    match more {
         0 => told,
         more => format!("{told}; and {more} more"),
-    })
+    }
 }
 
 /// The records that a handler sees as `failures`, a row each.

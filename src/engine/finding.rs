@@ -206,19 +206,20 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
                 Ok(items) => {
                     let mut bad = Vec::new();
                     let mut count = 0;
-                    for item in &items {
-                        let inner = eval.with_item(vars, item);
+                    let total = items.len();
+                    for item in items {
+                        let inner = eval.with_item(vars, &item);
                         let found = Box::pin(explain(&inner, body)).await;
                         if found.truth != wanted {
                             count += 1;
                             if bad.len() < 5 {
-                                bad.push(format!("{} ({})", item_name(eval.core.redactor(), item), found.actual));
+                                bad.push(format!("{} ({})", item_name(eval.core.redactor(), &item), found.actual));
                             }
                         }
                     }
                     let more =
                         if count > bad.len() { format!(" and {} more", count - bad.len()) } else { String::new() };
-                    match (&truth, items.len()) {
+                    match (&truth, total) {
                         (Truth::True, total) => format!("{quantifier} of {total}"),
                         (_, 0) => "there is none at all".to_owned(),
                         (_, total) => format!("{count} of {total} not so: {}{more}", bad.join(", ")),

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::check::program::{Expect, ExpectKind, Member, Otherwise, Var};
@@ -31,6 +32,9 @@ const DEFAULT_EVERY: Duration = Duration::from_millis(500);
 
 /// How many expects of one group are asked at the same time. One that waits to be asked again is not among them.
 const AT_ONCE: usize = 256;
+
+/// How many expects of one group start together. A larger group is asked a part at a time.
+const SIDE_BY_SIDE: usize = 1024;
 
 /// An expect in its place: with its loops' names bound, and its times worked out.
 pub struct Leaf<'p> {
@@ -89,24 +93,79 @@ impl Asked<'_> {
     }
 }
 
+/// The expects of a group, taken apart one by one as they are needed: a loop may have any number of them.
+pub struct Leaves<'p> {
+    /// Until all are.
+    taking_apart: Option<BoxFuture<'p, ()>>,
+    taken: mpsc::Receiver<Leaf<'p>>,
+}
+
+impl<'p> Leaves<'p> {
+    pub async fn next(&mut self) -> Option<Leaf<'p>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Leaf<'p>>> {
+        loop {
+            if let Poll::Ready(leaf) = self.taken.poll_recv(cx) {
+                return Poll::Ready(leaf);
+            }
+            match self.taking_apart.as_mut().map(|taking| taking.as_mut().poll(cx)) {
+                // Dropped, it says that there are no more.
+                Some(Poll::Ready(())) => self.taking_apart = None,
+                Some(Poll::Pending) => return self.taken.poll_recv(cx),
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The next of them, as many as are asked side by side.
+    pub async fn some(&mut self) -> Vec<Leaf<'p>> {
+        let mut some = Vec::new();
+        while some.len() < SIDE_BY_SIDE
+            && let Some(leaf) = self.next().await
+        {
+            some.push(leaf);
+        }
+        some
+    }
+}
+
+impl<'p> From<Vec<Leaf<'p>>> for Leaves<'p> {
+    fn from(leaves: Vec<Leaf<'p>>) -> Self {
+        let (put, taken) = mpsc::channel(leaves.len().max(1));
+        for leaf in leaves {
+            // There is room for each.
+            let _ = put.try_send(leaf);
+        }
+        Self { taking_apart: None, taken }
+    }
+}
+
 /// Takes a group apart.
 pub struct Expansion<'c, 'p> {
     pub core: &'c Core,
     round: Arc<Round>,
     /// The checks that are being taken apart, innermost last.
     checks: Vec<Called<'p>>,
-    pub leaves: Vec<Leaf<'p>>,
+    out: mpsc::Sender<Leaf<'p>>,
 }
 
 impl<'c, 'p> Expansion<'c, 'p>
 where
     'c: 'p,
 {
-    pub async fn of(core: &'c Core, members: &'p [Member], site: &Site, round: &Arc<Round>) -> Vec<Leaf<'p>> {
-        let mut expansion = Self { core, round: round.clone(), checks: Vec::new(), leaves: Vec::new() };
-        let prefix = site.step.as_deref().map(|step| format!("{step}.")).unwrap_or_default();
-        expansion.members(members, site.clone(), prefix, site.keys.to_string(), Timing::default(), None).await;
-        expansion.leaves
+    pub fn of(core: &'c Core, members: &'p [Member], site: &Site, round: &Arc<Round>) -> Leaves<'p> {
+        // Of what is taken apart, little waits.
+        let (out, taken) = mpsc::channel(64);
+        let mut expansion = Self { core, round: round.clone(), checks: Vec::new(), out };
+        let site = site.clone();
+        let taking_apart = async move {
+            let prefix = site.step.as_deref().map(|step| format!("{step}.")).unwrap_or_default();
+            let keys = site.keys.to_string();
+            expansion.members(members, site, prefix, keys, Timing::default(), None).await;
+        };
+        Leaves { taking_apart: Some(taking_apart.boxed()), taken }
     }
 
     /// `prefix` is the id so far, `keys` those of the loops around, which follow the expect's own part of the id.
@@ -230,7 +289,8 @@ where
         let ExpectKind::Check { check, args, name } = &expect.kind else {
             let checks = self.checks.clone();
             let risk = self.core.risks.covering(&id);
-            self.leaves.push(Leaf { expect, site: site.clone(), id, timing, checks, blocked, risk });
+            // Nobody takes it when the group is not asked to its end.
+            let _ = self.out.send(Leaf { expect, site: site.clone(), id, timing, checks, blocked, risk }).await;
             return;
         };
         let Some(definition) = self.core.program.checks.get(*check) else { return };
@@ -296,10 +356,20 @@ pub async fn ask_once<'p>(core: &Core, leaves: Vec<Leaf<'p>>, round: &Arc<Round>
     .await
 }
 
-/// Asks until everything holds or its time is up; tells of each as it is decided. `cancel` ends the asking.
+/// Asks until everything holds or its time is up; tells of each as it is decided, and hands it to `decided`. `cancel` ends the
+/// asking.
 ///
-/// `first` is the round in which the group was taken apart: what was asked then need not be asked again at once.
-pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>, cancel: &Flag) -> Vec<Asked<'p>> {
+/// `first` is the round in which the group was taken apart: what was asked then need not be asked again at once. The first
+/// expects start together. Of a very large group the others start when those before them have been asked once, so that only
+/// those are in memory that wait.
+pub async fn ask_each<'p>(
+    core: &Core,
+    mut leaves: Leaves<'p>,
+    first: Arc<Round>,
+    cancel: &Flag,
+    mut decided: impl FnMut(Asked<'p>),
+) {
+    let together = leaves.some().await;
     let began = Instant::now();
     let mut rounds: HashMap<Instant, Arc<Round>> = HashMap::new();
     let places = &Semaphore::new(AT_ONCE);
@@ -308,7 +378,10 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
     let mut told = 0;
     // Those that are asked again; and those that are decided, of which nothing was said yet.
     let (mut again, mut unsaid) = (HashSet::new(), Vec::new());
-    for (at, leaf) in leaves.into_iter().enumerate() {
+    // Those that started, and how many of them have not been asked once.
+    let (mut started, mut unasked) = (0, 0);
+    let mut more = together.len() == SIDE_BY_SIDE;
+    let mut start = |leaf: Leaf<'p>| {
         core.emitter.emit(
             place(core, &leaf, ""),
             Body::ExpectStarted {
@@ -317,28 +390,53 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
                 hold: leaf.timing.hold.map(Seconds::from),
             },
         );
+        let at = started;
+        started += 1;
         let course = Course { at, leaf, attempts: 0, held_since: None, kept: Duration::ZERO, due: began, last: None };
-        asking.push(step(core, course, first.clone(), began, places, cancel));
+        step(core, course, first.clone(), began, places, cancel)
+    };
+    for leaf in together {
+        asking.push(start(leaf));
+        unasked += 1;
     }
-    while let Some(outcome) = asking.next().await {
+    loop {
+        let outcome = tokio::select! {
+            biased;
+            leaf = leaves.next(), if more && unasked < SIDE_BY_SIDE => {
+                match leaf {
+                    Some(leaf) => {
+                        core.emitter.room().await;
+                        asking.push(start(leaf));
+                        unasked += 1;
+                    }
+                    None => more = false,
+                }
+                continue;
+            }
+            outcome = asking.next(), if !asking.is_empty() => outcome,
+            else => break,
+        };
         match outcome {
-            Next::Again(course) => {
-                again.insert(course.at);
+            Some(Next::Again(course)) => {
+                unasked -= usize::from(again.insert(course.at));
                 let now = Instant::now();
                 rounds.retain(|due, _| *due >= now);
                 let round = rounds.entry(course.due).or_default().clone();
                 asking.push(step(core, course, round, began, places, cancel));
             }
-            Next::Done(at, asked) => {
+            Some(Next::Done(at, asked)) => {
+                unasked -= usize::from(!again.remove(&at));
                 unsaid.push(at);
                 done.insert(at, asked);
                 // Told in the order in which they were written, each as soon as those before it are decided.
-                while let Some(asked) = done.get(&told) {
+                while let Some(asked) = done.remove(&told) {
                     core.emitter.room().await;
-                    report(core, asked).await;
+                    report(core, &asked).await;
+                    decided(asked);
                     told += 1;
                 }
             }
+            None => {}
         }
         // They are told when the one that is waited for is decided; who looks on sees it now.
         if again.contains(&told) {
@@ -350,9 +448,17 @@ pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>
                     core.emitter.emit(place(core, &asked.leaf, ""), body);
                 }
             }
+        } else if done.is_empty() {
+            unsaid.clear();
         }
     }
-    done.into_values().collect()
+}
+
+/// The same of a few; all that they came to.
+pub async fn ask_until<'p>(core: &Core, leaves: Vec<Leaf<'p>>, first: Arc<Round>, cancel: &Flag) -> Vec<Asked<'p>> {
+    let mut all = Vec::new();
+    ask_each(core, leaves.into(), first, cancel, |asked| all.push(asked)).await;
+    all
 }
 
 /// An expect on its way: how often it was asked, since when it holds, when it is due.

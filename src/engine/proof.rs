@@ -19,6 +19,9 @@ use super::scope::Scope;
 /// How long the proofs may take to answer before the first action: what does not answer by then proves nothing later.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
+/// The most expects that are asked as proofs.
+const MOST: usize = 10_000;
+
 /// What each proof of a part is now, told by its id.
 pub async fn baseline(core: &Core, part: &[Stmt], site: &Site) -> Vec<Before> {
     let round = Round::new();
@@ -52,7 +55,7 @@ pub async fn before_the_next_action<'c: 'p, 'p>(
     site: &Site,
     round: &Arc<Round>,
 ) -> (Vec<Leaf<'p>>, bool) {
-    let mut proofs = Proofs { core, round: round.clone(), actions: 0, found: Vec::new() };
+    let mut proofs = Proofs { core, round: round.clone(), actions: 0, found: Vec::new(), too_many: false };
     proofs.stmts(stmts, site.clone()).await;
     let acts = proofs.actions > 0;
     let before = proofs.found.into_iter().filter(|(actions, _)| *actions == 0);
@@ -65,6 +68,8 @@ struct Proofs<'c, 'p> {
     round: Arc<Round>,
     actions: usize,
     found: Vec<(usize, Leaf<'p>)>,
+    /// There are more than are worth asking: they prove nothing ahead of time.
+    too_many: bool,
 }
 
 impl<'c, 'p> Proofs<'c, 'p>
@@ -73,8 +78,11 @@ where
 {
     /// Those behind the first action.
     async fn of(core: &'c Core, part: &'p [Stmt], site: &Site, round: &Arc<Round>) -> Vec<Leaf<'p>> {
-        let mut proofs = Self { core, round: round.clone(), actions: 0, found: Vec::new() };
+        let mut proofs = Self { core, round: round.clone(), actions: 0, found: Vec::new(), too_many: false };
         proofs.stmts(part, site.clone()).await;
+        if proofs.too_many {
+            return Vec::new();
+        }
         // What stands before the first action is a gate, and proves nothing.
         proofs.found.into_iter().filter(|(actions, _)| *actions > 0).map(|(_, leaf)| leaf).collect()
     }
@@ -85,12 +93,20 @@ where
     {
         Box::pin(async move {
             for stmt in stmts {
+                if self.too_many {
+                    return;
+                }
                 let eval = Eval::new(self.core, &site, &self.round);
                 match stmt {
                     Stmt::Group(members) | Stmt::Checklist(Checklist { seen: members, .. }) => {
-                        let leaves = Expansion::of(self.core, members, &site, &self.round).await;
-                        let actions = self.actions;
-                        self.found.extend(leaves.into_iter().map(|leaf| (actions, leaf)));
+                        let mut leaves = Expansion::of(self.core, members, &site, &self.round);
+                        while let Some(leaf) = leaves.next().await {
+                            if self.found.len() == MOST {
+                                self.too_many = true;
+                                return;
+                            }
+                            self.found.push((self.actions, leaf));
+                        }
                     }
                     Stmt::Let { var, value, .. } | Stmt::Secret { var, value, .. } => {
                         if self.core.slots.get(*var).is_none() {
@@ -100,8 +116,8 @@ where
                     }
                     Stmt::For(each) => {
                         if let Ok(items) = eval.items(&each.over).await {
-                            for item in &items {
-                                let inner = group::at_item(&site, &each.vars, item, None);
+                            for item in items {
+                                let inner = group::at_item(&site, &each.vars, &item, None);
                                 self.stmts(&each.body, inner).await;
                             }
                         }

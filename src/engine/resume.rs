@@ -191,21 +191,26 @@ async fn ask_again(core: &Core, seen: Vec<Seen<'_>>, redo: &[String]) -> Result<
         }
         let everything = core.changed.as_ref().is_some_and(Changed::everything);
         let round = Round::new();
-        let mut leaves = Expansion::of(core, members, &site, &round).await;
-        leaves.retain(|leaf| leaf.expect.lasting || !everything);
-        let once = group::ask_once(core, leaves, &round).await;
+        let mut leaves = Expansion::of(core, members, &site, &round);
         let mut again = Vec::new();
-        for asked in once {
-            let outdated = asked.findings.iter().any(|finding| finding.outdated.is_some());
-            let forgotten = asked.findings.iter().any(
-                |finding| matches!(&finding.truth, Truth::Unknown(unknown) if unknown.cause == UnknownCause::NotRecorded),
-            );
-            if forgotten || outdated && !asked.leaf.expect.lasting {
-                continue;
+        loop {
+            let mut some = leaves.some().await;
+            if some.is_empty() {
+                break;
             }
-            asked_again += u32::try_from(asked.findings.len()).unwrap_or(u32::MAX);
-            if asked.blocks() {
-                again.push(asked.leaf);
+            some.retain(|leaf| leaf.expect.lasting || !everything);
+            for asked in group::ask_once(core, some, &round).await {
+                let outdated = asked.findings.iter().any(|finding| finding.outdated.is_some());
+                let forgotten = asked.findings.iter().any(
+                    |finding| matches!(&finding.truth, Truth::Unknown(unknown) if unknown.cause == UnknownCause::NotRecorded),
+                );
+                if forgotten || outdated && !asked.leaf.expect.lasting {
+                    continue;
+                }
+                asked_again += u32::try_from(asked.findings.len()).unwrap_or(u32::MAX);
+                if asked.blocks() {
+                    again.push(asked.leaf);
+                }
             }
         }
         if again.is_empty() {

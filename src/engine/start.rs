@@ -163,12 +163,18 @@ pub async fn needless(core: &Core, body: &[Stmt], site: &Site) -> Truth {
     let round = Round::new();
     let mut all = None;
     for members in groups(body) {
-        let leaves = Expansion::of(core, members, site, &round).await;
-        let holds = group::holds_now(core, leaves, &round).await;
-        all = match (all, holds) {
-            (Some(before), Some(holds)) => Some(Truth::and(before, holds)),
-            (before, holds) => before.or(holds),
-        };
+        let mut leaves = Expansion::of(core, members, site, &round);
+        loop {
+            let some = leaves.some().await;
+            if some.is_empty() {
+                break;
+            }
+            let holds = group::holds_now(core, some, &round).await;
+            all = match (all, holds) {
+                (Some(before), Some(holds)) => Some(Truth::and(before, holds)),
+                (before, holds) => before.or(holds),
+            };
+        }
     }
     all.unwrap_or(Truth::False)
 }

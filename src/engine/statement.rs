@@ -17,17 +17,20 @@ use super::ask::{self, Round};
 use super::cancel::Flag;
 use super::core::Site;
 use super::describe;
-use super::eval::Eval;
+use super::eval::{Eval, Items};
 use super::event::{Body, Part};
 use super::exec::Exec;
 use super::failure::{failure, failure_of_action, failures, reason};
-use super::group::{self, Expansion};
+use super::group::{self, Asked, Expansion};
 use super::past::{ActionEnd, Happened, What};
 use super::proof;
 use super::resume::Pending;
 use super::scope::{Bound, Scope};
 use super::start;
 use super::step::{Course, End, Frame, Halt, Kind, Within};
+
+/// The most failures of a group that its handler is told of.
+const MOST_FAILURES: usize = 1000;
 
 const NEEDLESS: &str = "all that the step proves holds already";
 const ENSURED: &str = "it is so already";
@@ -122,7 +125,7 @@ impl<'c> Exec<'c> {
         over: &Expr,
         site: &Site,
         within: Within,
-    ) -> Result<Result<Vec<(Value, Value)>, Answer>, Halt> {
+    ) -> Result<Result<Items, Answer>, Halt> {
         let fits = |what: &What| matches!(what, What::Condition { .. });
         if let Some(What::Condition { data }) = self.recorded(course, "a loop", over.span, fits)? {
             let answer = start::remembered(self.core, site, over, &data).await;
@@ -209,8 +212,8 @@ impl<'c> Exec<'c> {
                                 continue;
                             }
                         };
-                        for item in &items {
-                            let inner = group::at_item(&site, &each.vars, item, None);
+                        for item in items {
+                            let inner = group::at_item(&site, &each.vars, &item, None);
                             self.stmts(course, Kind::Loop, &each.body, inner, within).await?;
                         }
                     }
@@ -568,14 +571,26 @@ impl<'c> Exec<'c> {
             return Ok((!ok).then_some(Failing { reason, failures: Vec::new() }));
         }
         let round = Round::new();
-        let leaves = Expansion::of(self.core, members, site, &round).await;
-        let asked = group::ask_until(self.core, leaves, round, self.flag(within)).await;
-        let reason = reason(self.core, &asked).await;
+        let leaves = Expansion::of(self.core, members, site, &round);
+        let (mut first, mut bad) = (None, 0);
+        let mut told = Vec::new();
+        let decided = |asked: Asked<'c>| {
+            if asked.blocks() {
+                if told.len() < MOST_FAILURES {
+                    told.extend(failures(self.core, &asked));
+                }
+                bad += 1;
+                first.get_or_insert(asked);
+            }
+        };
+        group::ask_each(self.core, leaves, round, self.flag(within), decided).await;
+        let reason = match &first {
+            Some(first) => Some(reason(self.core, first, bad - 1).await),
+            None => None,
+        };
         self.core.emit(site, span, Body::GroupEnded { ok: reason.is_none(), reason: reason.clone() });
-        let Some(reason) = reason else { return Ok(None) };
-        let failures =
-            asked.iter().filter(|asked| asked.blocks()).flat_map(|asked| failures(self.core, asked)).collect();
-        Ok(Some(Failing { reason, failures }))
+        told.truncate(MOST_FAILURES);
+        Ok(reason.map(|reason| Failing { reason, failures: told }))
     }
 
     pub(super) async fn group(

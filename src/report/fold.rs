@@ -12,6 +12,10 @@ const FEW: usize = 4;
 pub(super) struct Fold {
     check: String,
     rows: Vec<(Place, ExpectResult)>,
+    /// How many more there are, where only these are counted, and how many of them hold as of now.
+    more: usize,
+    more_as_of_now: usize,
+    counts: bool,
 }
 
 /// What was kept back.
@@ -21,12 +25,19 @@ pub(super) enum Kept {
     Many {
         place: Place,
         check: String,
+        count: usize,
         as_of_now: usize,
+        /// Each of them, for who does not only count them.
         rows: Vec<(Place, ExpectResult)>,
     },
 }
 
 impl Fold {
+    /// For who tells how many there are of many, and nothing of each.
+    pub fn counting() -> Self {
+        Self { counts: true, ..Self::default() }
+    }
+
     /// Keeps a row back if it is one more of the same check that holds. Otherwise what was kept so far comes first.
     pub fn keeps(&mut self, event: &Event, whole: impl FnOnce(Kept)) -> bool {
         match &event.body {
@@ -47,7 +58,12 @@ impl Fold {
                         self.out(whole);
                     }
                     self.check.clone_from(check);
-                    self.rows.push((place.clone(), (**result).clone()));
+                    if self.counts && self.rows.len() > FEW {
+                        self.more += 1;
+                        self.more_as_of_now += usize::from(result.as_of_now.is_some());
+                    } else {
+                        self.rows.push((place.clone(), (**result).clone()));
+                    }
                     return true;
                 }
             }
@@ -59,6 +75,7 @@ impl Fold {
 
     fn out(&mut self, whole: impl FnOnce(Kept)) {
         let rows = std::mem::take(&mut self.rows);
+        let (more, more_as_of_now) = (std::mem::take(&mut self.more), std::mem::take(&mut self.more_as_of_now));
         if rows.is_empty() {
             return;
         }
@@ -67,7 +84,8 @@ impl Fold {
             _ => {
                 let as_of_now = rows.iter().filter(|(_, row)| row.as_of_now.is_some()).count();
                 let place = rows.first().map(|(place, _)| place.clone()).unwrap_or_default();
-                Kept::Many { place, check: std::mem::take(&mut self.check), as_of_now, rows }
+                let (count, as_of_now) = (rows.len() + more, as_of_now + more_as_of_now);
+                Kept::Many { place, check: std::mem::take(&mut self.check), count, as_of_now, rows }
             }
         });
     }

@@ -150,12 +150,20 @@ impl Compose {
         let containers: Vec<Labelled> =
             containers.into_iter().filter(|container| container.label("oneoff") != Some("True")).collect();
         let names = |names: BTreeSet<&str>| Answer::Known(Value::list(names.into_iter().map(Value::text)));
+        // They read files, which may lie anywhere.
+        let files = files(request);
+        let compared = super::blocking(move || {
+            let elsewhere: Vec<bool> = containers.iter().map(|container| container.is_from_another(&files)).collect();
+            (containers, elsewhere)
+        });
+        let ending = || Unknown::new(UnknownCause::NoAnswer, "the program is ending");
+        let (containers, elsewhere) = compared.await.ok_or_else(ending)?;
         let of = |container: &&Labelled| container.label("service").and_then(|service| declared.get(service));
         let orphans = containers.iter().filter(|container| of(container).is_none());
         let served: BTreeSet<&str> = containers.iter().filter_map(|container| container.label("service")).collect();
         let missing = declared.keys().map(String::as_str).filter(|service| !served.contains(service));
-        let files = files(request);
-        let elsewhere = containers.iter().filter(|container| container.is_from_another(&files));
+        let elsewhere =
+            containers.iter().zip(elsewhere).filter(|(_, elsewhere)| *elsewhere).map(|(container, _)| container);
         let edited = containers
             .iter()
             .filter(|container| of(container).is_some_and(|hash| container.label("config-hash") != Some(hash)));
@@ -210,7 +218,7 @@ impl Compose {
             return Ok(name);
         }
         let dir = folder(request);
-        let dotenv = std::fs::read_to_string(dir.join(".env")).unwrap_or_default();
+        let dotenv = tokio::fs::read_to_string(dir.join(".env")).await.unwrap_or_default();
         let written = dotenv.lines().find_map(|line| line.trim().strip_prefix(variable)?.trim().strip_prefix('='));
         if let Some(name) = written.map(|name| name.trim().trim_matches(['"', '\''])).filter(|name| !name.is_empty()) {
             return Ok(name.to_owned());
@@ -228,7 +236,7 @@ impl Compose {
         }
         // Its file's folder, in small letters, without what a name can't hold.
         let dir = files(request).first().and_then(|file| file.parent()).map_or(dir, Path::to_path_buf);
-        let dir = std::fs::canonicalize(&dir).unwrap_or(dir);
+        let dir = tokio::fs::canonicalize(&dir).await.unwrap_or(dir);
         let folder = dir.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         Ok(folder.chars().filter(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_')).collect())
     }

@@ -141,8 +141,11 @@ impl Http {
             // The system's certificates take milliseconds to read, and nothing here would ask for one.
             builder = builder.tls_certs_only([]);
         }
-        let client = builder
-            .build()
+        // It reads the certificates of the system.
+        let built = if plain { Some(builder.build()) } else { super::blocking(move || builder.build()).await };
+        let ending = || Unknown::new(UnknownCause::NoAnswer, "the program is ending");
+        let client = built
+            .ok_or_else(ending)?
             .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("no HTTP client could be made: {error}")))?;
         self.clients.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(key, client.clone());
         Ok(client)

@@ -205,6 +205,11 @@ async fn not_trusted(why: &str) -> (Answer, Confinement) {
     (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
 }
 
+/// Does what may block (a file system, a scan of /proc) on a thread for such; none if the program is ending.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
 /// Ends what takes longer than it may.
 async fn within(limit: std::time::Duration, asking: impl Future<Output = Answer>) -> Answer {
     match tokio::time::timeout(limit, asking).await {

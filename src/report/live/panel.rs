@@ -19,6 +19,9 @@ use super::screen::{Line, Tone};
 /// So many of the last lines of a command are in sight.
 const TAIL: usize = 5;
 
+/// Of a group that is larger, those that held are only counted.
+const MANY: usize = 2000;
+
 /// What turns as long as something goes on.
 const TURNS: [&str; 8] = ["⣷", "⣯", "⣟", "⡿", "⢿", "⣻", "⣽", "⣾"];
 
@@ -34,6 +37,8 @@ pub(super) struct Panel {
     tail: VecDeque<(Stream, String)>,
     /// Of the group that is asked, by id.
     expects: IndexMap<String, Asked>,
+    /// How many others of it held.
+    gone: usize,
 }
 
 struct Asked {
@@ -58,6 +63,7 @@ impl Panel {
             action: None,
             tail: VecDeque::new(),
             expects: IndexMap::new(),
+            gone: 0,
         }
     }
 
@@ -121,6 +127,11 @@ impl Panel {
                     State::Holds => self.held += 1,
                     _ => self.bad += 1,
                 }
+                // Of very many that held, it is enough to know how many.
+                if result.state == State::Holds && self.expects.len() > MANY && self.expects.swap_remove(id).is_some() {
+                    self.gone += 1;
+                    return;
+                }
                 if let Some(asked) = self.asked(id) {
                     asked.attempts = result.attempts;
                     // One of its rows that does not hold tells for all.
@@ -129,7 +140,10 @@ impl Panel {
                     }
                 }
             }
-            Body::GroupEnded { .. } => self.expects.clear(),
+            Body::GroupEnded { .. } => {
+                self.expects.clear();
+                self.gone = 0;
+            }
             // What was under way when the run was cut off is so no longer.
             Body::Resumed(_) => {
                 self.action = None;
@@ -188,8 +202,9 @@ impl Panel {
         let held = self.expects.len() - waiting;
         let held_hidden = lost.min(held);
         let waiting_hidden = lost - held_hidden;
-        if held_hidden > 0 {
-            lines.push(Line::default().with(Tone::Good, "  ✓ ").with(Tone::Dim, format!("{held_hidden} more")));
+        if held_hidden + self.gone > 0 {
+            let more = format!("{} more", held_hidden + self.gone);
+            lines.push(Line::default().with(Tone::Good, "  ✓ ").with(Tone::Dim, more));
         }
         let (mut skip, mut shown) = (held_hidden, 0);
         for asked in self.expects.values() {

@@ -122,7 +122,7 @@ impl<W: Write + Send> Markdown<W> {
                     self.expect(&place, &result);
                 }
             }
-            Kept::Many { place, check, as_of_now, rows } => {
+            Kept::Many { place, check, as_of_now, rows, .. } => {
                 self.belongs(&place);
                 let held = rows.len();
                 if self.mode == Mode::Exec {

@@ -54,7 +54,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             last_part: None,
             last_checklist: None,
             probes: Vec::new(),
-            fold: Fold::default(),
+            fold: Fold::counting(),
             acting: false,
         }
     }
@@ -136,8 +136,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                     self.expect(&place, &result);
                 }
             }
-            Kept::Many { place, check, as_of_now, rows } => {
-                let held = rows.len();
+            Kept::Many { place, check, count: held, as_of_now, .. } => {
                 self.belongs(&place);
                 let dry = self.mode == Mode::DryRun;
                 let now = if dry { self.paint.dim("holds now  ") } else { String::new() };

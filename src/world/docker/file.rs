@@ -139,25 +139,10 @@ impl Docker {
     /// By the container's first process; `None` if it does not run on this host, or may not be looked at.
     async fn by_process(&self, container: &str, path: &str, wanted: bool) -> Result<Option<Looked>, Unknown> {
         let Some((pid, id)) = self.first_process(container).await? else { return Ok(None) };
-        let found = match inside::look(pid, &id, path) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(Some(Err(format!("`{container}` has no {path}")))),
-            Err(_) => return Ok(None),
-        };
-        let (kind, size) = (found.kind(), found.stat.st_size);
-        let content = match (wanted, unread(kind, size)) {
-            (false, _) => None,
-            (true, Some(why)) => Some(why),
-            (true, None) => Some(match found.content(LARGEST) {
-                Ok(content) => utf8(content),
-                Err(why) => Answer::unknown(UnknownCause::Unreadable, why),
-            }),
-        };
-        let modified = match jiff::Timestamp::new(found.stat.st_mtime, 0) {
-            Ok(time) => Answer::Known(Value::Time(time)),
-            Err(_) => Answer::unknown(UnknownCause::Unreadable, "the kernel does not say"),
-        };
-        Ok(Some(Ok(Facts { kind, size, mode: found.stat.st_mode & 0o7777, modified, content })))
+        let (path, container) = (path.to_owned(), container.to_owned());
+        // A file system that is mounted there may not answer.
+        let looked = crate::world::blocking(move || looked(pid, &id, &path, &container, wanted)).await;
+        Ok(looked.flatten())
     }
 
     /// The number of a running container's first process, and the container's id. Asked once for many files: that a
@@ -212,6 +197,29 @@ impl Docker {
         }
         Ok(utf8(content))
     }
+}
+
+/// Looks through a process of the container; `None` if it may not be looked at.
+fn looked(pid: i64, id: &str, path: &str, container: &str, wanted: bool) -> Option<Looked> {
+    let found = match inside::look(pid, id, path) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Some(Err(format!("`{container}` has no {path}"))),
+        Err(_) => return None,
+    };
+    let (kind, size) = (found.kind(), found.stat.st_size);
+    let content = match (wanted, unread(kind, size)) {
+        (false, _) => None,
+        (true, Some(why)) => Some(why),
+        (true, None) => Some(match found.content(LARGEST) {
+            Ok(content) => utf8(content),
+            Err(why) => Answer::unknown(UnknownCause::Unreadable, why),
+        }),
+    };
+    let modified = match jiff::Timestamp::new(found.stat.st_mtime, 0) {
+        Ok(time) => Answer::Known(Value::Time(time)),
+        Err(_) => Answer::unknown(UnknownCause::Unreadable, "the kernel does not say"),
+    };
+    Some(Ok(Facts { kind, size, mode: found.stat.st_mode & 0o7777, modified, content }))
 }
 
 fn shut_out(container: &str) -> Unknown {

@@ -83,16 +83,18 @@ impl Tree {
     /// Ends all of it: first asked to, then killed. Returns when nothing of it is left.
     pub async fn end(&mut self) {
         let began = Instant::now();
-        let mut signal = libc::SIGTERM;
         loop {
-            let alive = self.processes();
-            if alive.is_empty() || began.elapsed() > GRACE + LAST {
+            let signal = if began.elapsed() > GRACE { libc::SIGKILL } else { libc::SIGTERM };
+            let (mark, root) = (self.mark.clone(), self.root);
+            let left = crate::world::blocking(move || {
+                let alive = processes(&mark, root);
+                send(&alive, signal);
+                alive.len()
+            });
+            // Where nobody can be asked any more, the program ends, and its keeper sees to the rest.
+            if left.await.unwrap_or(0) == 0 || began.elapsed() > GRACE + LAST {
                 break;
             }
-            if began.elapsed() > GRACE {
-                signal = libc::SIGKILL;
-            }
-            send(&alive, signal);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.closed();
@@ -104,33 +106,34 @@ impl Tree {
             known().remove(&root);
         }
     }
+}
 
-    fn processes(&self) -> Vec<i32> {
-        let here = std::process::id() as i32;
-        let mut strangers = known().clone();
-        if let Some(root) = self.root {
-            strangers.remove(&root);
-        }
-        strangers.extend(keeper::pid());
-        let all = processes_of(|mark| mark == self.mark, self.root);
-        // Orphans that carry no mark: children of this program that nothing else accounts for.
-        let mut alive = all;
-        for child in children_of(here) {
-            let other = strangers.contains(&child) || marked(child).is_some_and(|mark| mark != self.mark);
-            if !other && !alive.contains(&child) {
-                alive.push(child);
-            }
-        }
-        // The dead that only wait for their parent are gone; those that are ours are let go of here.
-        alive.retain(|pid| {
-            if Some(*pid) != self.root && parent(*pid) == Some(here) {
-                // SAFETY: waits for a child of this process without blocking; no status is asked for.
-                unsafe { libc::waitpid(*pid, std::ptr::null_mut(), libc::WNOHANG) };
-            }
-            running(*pid)
-        });
-        alive
+/// The processes of the command with this mark. It takes all of /proc to find them, which is no work for the thread that keeps time.
+fn processes(of: &str, root: Option<i32>) -> Vec<i32> {
+    let here = std::process::id() as i32;
+    let mut strangers = known().clone();
+    if let Some(root) = root {
+        strangers.remove(&root);
     }
+    strangers.extend(keeper::pid());
+    let all = processes_of(|mark| mark == of, root);
+    // Orphans that carry no mark: children of this program that nothing else accounts for.
+    let mut alive = all;
+    for child in children_of(here) {
+        let other = strangers.contains(&child) || marked(child).is_some_and(|mark| mark != of);
+        if !other && !alive.contains(&child) {
+            alive.push(child);
+        }
+    }
+    // The dead that only wait for their parent are gone; those that are ours are let go of here.
+    alive.retain(|pid| {
+        if Some(*pid) != root && parent(*pid) == Some(here) {
+            // SAFETY: waits for a child of this process without blocking; no status is asked for.
+            unsafe { libc::waitpid(*pid, std::ptr::null_mut(), libc::WNOHANG) };
+        }
+        running(*pid)
+    });
+    alive
 }
 
 impl Drop for Tree {
@@ -140,7 +143,7 @@ impl Drop for Tree {
         }
         // Nobody waits for it any more: it is killed at once, until nothing is left.
         for _ in 0..50 {
-            let alive = self.processes();
+            let alive = processes(&self.mark, self.root);
             if alive.is_empty() {
                 break;
             }
