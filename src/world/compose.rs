@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,12 @@ use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 use super::docker::{Docker, Labelled};
 use super::shell;
+
+/// The most of the logs that is read.
+const LARGEST: usize = 8 << 20;
+
+/// How many containers are asked for their logs at the same time.
+const AT_ONCE: usize = 8;
 
 /// How long Compose may take to say its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
@@ -198,11 +205,17 @@ impl Compose {
         let project = self.project(request).await?;
         let tail = request.number("tail").and_then(|tail| tail.as_i64()).unwrap_or(100).max(0);
         let containers = docker.labelled(&project).await?;
-        let asked = containers.iter().map(|container| docker.last_lines(&container.name, tail));
+        let asked: Vec<_> = containers.iter().map(|container| docker.last_lines(&container.name, tail)).collect();
+        let mut asked = futures_util::stream::iter(asked).buffered(AT_ONCE);
         let mut text = String::new();
-        for (container, lines) in containers.iter().zip(futures_util::future::join_all(asked).await) {
+        for container in &containers {
+            let Some(lines) = asked.next().await else { break };
             for line in lines? {
                 text.push_str(&format!("{} | {line}\n", container.name));
+            }
+            if text.len() > LARGEST {
+                let reason = "the logs have more than the 8 MiB that are read; ask for less of them by `tail`";
+                return Err(Unknown::new(UnknownCause::Unreadable, reason));
             }
         }
         Ok(Answer::Known(Value::text(text)))
