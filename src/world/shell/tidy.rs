@@ -16,13 +16,44 @@ use rustix::fs::{AtFlags, Dir, FileType, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
 
 use super::origin::Origin;
-use super::sandbox;
+use super::{sandbox, tree};
 
 /// How long one start may take to remove; what is left is for the next one.
 const BUDGET: Duration = Duration::from_secs(3);
 
 /// Directories of other containers, whose processes are not seen from here, are left alone for so long.
 const ELSEWHERE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the end of a probe may take to remove what it has left.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// A private directory of a probe. Dropped, it is removed with all that is in it.
+pub(super) struct Private(tempfile::TempDir);
+
+impl Private {
+    pub fn new() -> std::io::Result<Self> {
+        let folder = std::env::temp_dir();
+        let folder = folder.canonicalize().unwrap_or(folder);
+        tempfile::Builder::new().prefix(&sandbox::private_prefix(&tree::RUN)).tempdir_in(folder).map(Self)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let above = self.path().parent().and_then(|above| rustix::fs::open(above, flags, Mode::empty()).ok());
+        let name = self.path().file_name().and_then(|name| CString::new(name.as_encoded_bytes()).ok());
+        if let (Some(above), Some(name)) = (above, name) {
+            // What it does not come to is for the next start.
+            let _ = remove(above.as_fd(), &name, Instant::now() + AT_ONCE);
+        }
+        self.0.disable_cleanup(true);
+    }
+}
 
 /// Removes leftovers while a run goes on. Dropped, it waits for them, if there are any.
 pub struct Tidying {
@@ -332,6 +363,21 @@ mod tests {
             assert!(starts < 20, "it does not end");
             tidied(folder.path());
         }
+    }
+
+    #[test]
+    fn a_private_directory_goes_with_all_that_a_probe_has_left_in_it() {
+        let private = Private::new().expect("a directory");
+        let path = private.path().to_owned();
+        std::fs::create_dir_all(path.join("x/y")).expect("made");
+        std::fs::set_permissions(path.join("x"), std::fs::Permissions::from_mode(0o300)).expect("a mode");
+        let mut deep = rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        for _ in 0..100 {
+            rustix::fs::mkdirat(&deep, "d", Mode::RWXU).expect("made");
+            deep = rustix::fs::openat(&deep, "d", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        }
+        drop(private);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 use filter::Network;
 pub use refusals::Refusals;
 
+use super::tidy::Private;
+
 /// Devices that keep nothing of what is written to them (null(4), full(4)).
 const WRITABLE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
@@ -67,7 +69,7 @@ pub enum Reach {
 
 /// A sandbox, ready for one command.
 pub(super) struct Sandbox {
-    private: tempfile::TempDir,
+    private: Private,
     ruleset: OwnedFd,
     network: Network,
     architecture: u32,
@@ -79,7 +81,7 @@ pub(super) struct Confined {
     /// Ends when the kernel says that no process of the command is left.
     over: tokio::sync::oneshot::Receiver<()>,
     /// Lasts as long as the command.
-    _private: tempfile::TempDir,
+    _private: Private,
 }
 
 impl Sandbox {
@@ -92,10 +94,7 @@ impl Sandbox {
         if !has_notices() {
             return Err(lacking("seccomp can't put calls to a supervisor"));
         }
-        let private = tempfile::Builder::new()
-            .prefix(&private_prefix(&super::tree::RUN))
-            .tempdir_in(std::env::temp_dir().canonicalize().unwrap_or_else(|_| std::env::temp_dir()))
-            .map_err(|_| "no private directory could be made for it".to_owned())?;
+        let private = Private::new().map_err(|_| "no private directory could be made for it".to_owned())?;
         let ruleset = domain::ruleset(version, private.path(), network)
             .map_err(|error| lacking(&format!("Landlock refused its rules: {error}")))?;
         Ok(Self { private, ruleset, network, architecture })
