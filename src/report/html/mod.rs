@@ -15,8 +15,8 @@ use crate::engine::event::{
     Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, State, StateCounts, StepOutcome, Undone,
 };
 use crate::engine::world::Stream;
-use crate::value::display::size_text;
 
+use super::rough;
 use super::safe::markup as text;
 use super::texts::{Lines, Texts};
 use super::times::{time, wall};
@@ -219,7 +219,7 @@ impl<W: Write + Send> Html<W> {
             }
         }
         if not_recorded > 0 {
-            let size = size_text(i64::try_from(not_recorded).unwrap_or(i64::MAX));
+            let size = rough(not_recorded);
             let _ = writeln!(told, "… {more} more lines, {size} of which are not in the journal");
         } else if more > 0 {
             let _ = writeln!(told, "… {more} more lines");
