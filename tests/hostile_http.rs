@@ -80,7 +80,7 @@ const KINDS: &[(&str, &str, Comes)] = &[
 /// Writes until nobody reads, or for as long as any of the tests.
 fn without_end(stream: &mut TcpStream, piece: &[u8]) {
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(30) && stream.write_all(piece).is_ok() {}
+    while began.elapsed() < Duration::from_secs(120) && stream.write_all(piece).is_ok() {}
 }
 
 fn drip(stream: &mut TcpStream, text: &[u8]) {
@@ -239,7 +239,7 @@ fn whatever_a_server_answers_is_known_or_unknown_with_a_reason_in_time() {
     for (kind, field, comes) in KINDS {
         let name = kind.replace('-', "_");
         let never = if *field == "status" { "-1" } else { "\"never\"" };
-        let timeout = if matches!(comes, Late) { "1s" } else { "30s" };
+        let timeout = if matches!(comes, Late) { "1s" } else { "100s" };
         let call = format!("http.get(\"#{{base}}/{kind}\", timeout: {timeout}, redirects: 5)");
         text.push_str(&format!("  expect {name}: {call}.{field} == {never} else warn \"as it should\"\n"));
     }
@@ -249,7 +249,7 @@ fn whatever_a_server_answers_is_known_or_unknown_with_a_reason_in_time() {
     let told = story.run(&["exec", "plan.runbook", "--format", "json"]);
     let took = began.elapsed();
     assert_eq!(told.status, 0, "{}", told.text);
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_secs(150), "{took:?}");
     let events = told.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let ended: HashMap<String, (String, String)> = events
         .filter(|event| event["type"] == "expect-ended")
