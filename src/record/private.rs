@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -171,7 +171,7 @@ impl PrivateDir {
 }
 
 /// Makes a file that is to be read by others, or empties the one that is there. Of links, only those are followed that this
-/// user or root has made; what is no file is not written.
+/// user or root has made. A device such as `/dev/null` is written as it is; a pipe is not, since nobody may ever read it.
 pub fn create(path: &Path) -> Result<File, Fault> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let no_file = || Fault::Untrusted("it is not a file".to_owned());
@@ -187,10 +187,12 @@ pub fn create(path: &Path) -> Result<File, Fault> {
         opened => opened,
     };
     let file = File::from(opened.map_err(|error| if error == Errno::NXIO { no_file() } else { error.into() })?);
-    if !file.metadata()?.is_file() {
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        file.set_len(0)?;
+    } else if !kind.is_char_device() {
         return Err(no_file());
     }
-    file.set_len(0)?;
     Ok(file)
 }
 
