@@ -361,3 +361,35 @@ fn what_has_ended_what_runs_and_what_is_not_there_are_told_apart() {
     assert_eq!(told.status, 2, "{}", told.text);
     assert!(told.text.contains("there is no run `20010101`"), "{}", told.text);
 }
+
+#[test]
+fn what_reads_like_a_secret_is_not_recorded_and_is_unknown_in_a_resumed_run() {
+    let story = Story::new(
+        &r##"runbook "T" { }
+step a {
+  let settings = file("settings").text
+  let token    = file("settings").lines[1]
+  let plain    = file("plain").text
+  expect settings contains "DB_PASSWORD=canary-1"
+}
+step cut idempotent {
+  run "CUT"
+}
+step c {
+  expect a.plain == "nothing special"
+  expect a.settings contains "DB_PASSWORD=canary-1"
+}
+"##
+        .replace("CUT", CUT),
+    );
+    story.write("settings", "A=1\nDB_PASSWORD=canary-1\n").write("plain", "nothing special");
+    let story = cut_off_in(story, &[]);
+    let told = resume(&story, &[], 1, &["✓ a.plain == ", "since it holds a secret, or reads like one", "--redo"]);
+    assert!(!told.text.contains("canary-1\\n"), "{}", told.text);
+    let runs = std::fs::read_dir(story.path(".runbook/runs")).expect("runs").flatten();
+    let journals: String =
+        runs.map(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).expect("a journal")).collect();
+    // The author's own words are in the runbook for everyone to read.
+    assert!(!journals.replace("contains \\\"DB_PASSWORD=canary-1", "").contains("PASSWORD=canary-1"), "{journals}");
+    assert!(journals.contains("withheld"));
+}

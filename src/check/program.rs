@@ -71,7 +71,7 @@ pub enum GlobalKind {
     Param(Value),
     /// Evaluated once, where the run starts.
     Let(Expr),
-    /// Evaluated when it is first used, and sealed. Its type is string; a record `file` or `shell.result` has become its text.
+    /// Evaluated before the first step where that has no side effect, else when it is first used; and sealed. Its type is string; a record `file` or `shell.result` has become its text.
     Secret(Expr),
 }
 

@@ -15,6 +15,7 @@ use crate::value::{Answer, Type, UnknownCause, Value, display};
 use super::core::{Core, Site};
 use super::event::{Body, Seconds};
 use super::facts::FactKey;
+use super::redact::with_sealed_lines;
 use super::world::{ArgValue, Confinement, Request};
 
 /// How long a question may take when its native declares nothing.
@@ -93,13 +94,13 @@ fn put(core: &Core, request: Request) -> BoxFuture<'static, (Answer, Option<Conf
             let asked = core.vouch.ask(request, core.trust);
             async move {
                 let (answer, confinement) = asked.await;
-                (answer, Some(confinement))
+                (with_sealed_lines(answer), Some(confinement))
             }
             .boxed()
         }
         _ => {
             let asked = core.look.look(request);
-            async move { (asked.await, None) }.boxed()
+            async move { (with_sealed_lines(asked.await), None) }.boxed()
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::value::sensitive;
 use crate::value::size::{self, NotRead, Room, read_json};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
-use super::redact::Redactor;
+use super::redact::{self, Redactor};
 
 /// Every function that there is, by its full name. A test holds this list against the stdlib's declarations.
 pub const NATIVES: &[&str] = &[
@@ -68,13 +68,13 @@ pub fn call(redactor: &Redactor, name: &str, args: &[Option<Value>], secret: boo
         "upper" => Answer::Known(Value::text(text(0).to_uppercase())),
         "without_last_newline" => Answer::Known(Value::text(without_last_newline(&text(0)))),
         "output" => output(first()),
-        "lines" => size::list_of(text(0).lines()),
+        "lines" => redact::with_sealed_lines(size::list_of(text(0).lines())),
         "split" => {
             let (whole, by) = (text(0), text(1));
             if by.is_empty() {
                 return Answer::unknown(UnknownCause::Invalid, "a text can't be split by nothing");
             }
-            size::list_of(whole.split(&by))
+            redact::with_sealed_lines(size::list_of(whole.split(&by)))
         }
         "join" => match first() {
             Some(Value::List(items)) => {

@@ -8,6 +8,7 @@ use crate::diagnostic::{Source, Span};
 use crate::value::{Answer, Truth, UnknownCause, Value, recorded};
 
 use super::ask::Round;
+use super::compute;
 use super::core::{Core, Site};
 use super::describe;
 use super::eval::Eval;
@@ -119,6 +120,10 @@ pub fn probes(expr: &Expr) -> bool {
 
 /// Tells of a binding. What a record holds is told where it is looked at, not here.
 pub fn told_binding(core: &Core, site: &Site, span: Span, name: &str, answer: &Answer) {
+    let answer = &match answer {
+        Answer::Known(value) => Answer::Known(compute::by_name(name, value)),
+        other => other.clone(),
+    };
     let value = match answer {
         Answer::Known(Value::Record(record)) => record.name.to_string(),
         other => describe::brief(core.redactor(), other),

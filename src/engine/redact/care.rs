@@ -174,7 +174,8 @@ impl Reader {
             end += 1;
         }
         // The `n` of `\nPASSWORD=` is an escape's: it begins a line of a text that was quoted.
-        let quoted = start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r');
+        let quoted = start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r')
+            || is_behind_escape(&bytes[start.saturating_sub(120)..start]);
         if start > 0 && bytes[start - 1] == b'\\' && matches!(bytes[start], b'n' | b'r' | b't') {
             start += 1;
         }
@@ -212,6 +213,12 @@ impl Reader {
         let own_line = start < 300 && is_prefix(&line[..start - before.len()]) && !flag;
         if colon && is_ours(&line[..start - before.len()], near(&line[value..]), own_line) {
             return None;
+        }
+        if colon
+            && quoted
+            && let Some(block) = quoted_block(&line[..start], &line[value..])
+        {
+            return Some(value + block.start..value + block.end);
         }
         if colon && own_line && is_block(&line[value..]) {
             self.inside = Inside::Block(indent(line));
@@ -355,7 +362,13 @@ fn is_prefix(text: &str) -> bool {
 fn is_ours(before: &str, behind: &str, own_line: bool) -> bool {
     before.ends_with("step ")
         || behind.starts_with("expected ") && behind.contains(", found ")
-        || !own_line && begins_pair(behind)
+        || !own_line && begins_reason(behind)
+}
+
+/// `login.token: …`
+fn begins_reason(text: &str) -> bool {
+    let name = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.[]\"".contains(byte)).count();
+    name > 0 && text[name..].starts_with(": ")
 }
 
 /// `password: |`
@@ -365,6 +378,29 @@ fn is_block(value: &str) -> bool {
         && value.len() <= 3
         && value.starts_with(['|', '>'])
         && value[1..].bytes().all(|byte| b"+-0123456789".contains(&byte))
+}
+
+/// `\n  `
+fn is_behind_escape(before: &[u8]) -> bool {
+    let blanks = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'-')).count();
+    blanks > 0 && matches!(before[..before.len() - blanks], [.., b'\\', b'n' | b'r'])
+}
+
+/// The lines below `password: |` in a text that was quoted, as far as they are indented deeper than it.
+fn quoted_block(before: &str, value: &str) -> Option<Range<usize>> {
+    let head = near(value).find('\\').filter(|at| is_block(&value[..*at]))?;
+    let slashes = value[head..].bytes().take_while(|byte| *byte == b'\\').count();
+    let line_end = format!("{}n", "\\".repeat(slashes));
+    let own = before.rsplit("\\n").next().map_or(0, str::len);
+    let mut end = head;
+    while let Some(next) = value[end..].strip_prefix(&line_end) {
+        let length = next.find(&line_end).or_else(|| next.find(['"', '\''])).unwrap_or(next.len());
+        if indent(next) <= own && !next[..length].trim().is_empty() {
+            break;
+        }
+        end += line_end.len() + length;
+    }
+    (end > head + line_end.len()).then_some(head + line_end.len()..end)
 }
 
 fn indent(line: &str) -> usize {
@@ -511,6 +547,7 @@ mod tests {
             ("curl -H \"Authorization: Basic dTpw\" -v x", "curl -H \"Authorization: §\" -v x"),
             ("authorization: Basic dTpw and more", "authorization: §"),
             ("Cookie: a=b; c=d", "Cookie: §"),
+            ("[\"Cookie: a=b; c=d\", \"x\"]", "[\"Cookie: §\", \"x\"]"),
             ("< Set-Cookie: id=1234567; Path=/", "< Set-Cookie: §"),
             ("sent with Bearer abcDEF123456, and refused", "sent with Bearer §, and refused"),
             ("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc y", "x § y"),
@@ -518,6 +555,10 @@ mod tests {
             (r#"found "A=1\nPASSWORD=x y\nB=2\n""#, r#"found "A=1\nPASSWORD=§\nB=2\n""#),
             (r#"found "PASSWORD=x"… (342 characters)"#, r#"found "PASSWORD=§"… (342 characters)"#),
             (r#""log": "A=1\\nPASSWORD=x\\nB=2""#, r#""log": "A=1\\nPASSWORD=§\\nB=2""#),
+            (
+                r#""a: 1\n  key_pem: x\n  private_key: |\n    one\n    two\n  b: 2\n""#,
+                r#""a: 1\n  key_pem: §\n  private_key: |\n§\n  b: 2\n""#,
+            ),
             (r"PASSWORD=pa\nss", "PASSWORD=§"),
             // Keys.
             (

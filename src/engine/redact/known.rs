@@ -4,6 +4,7 @@
 //! still goes on.
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,11 +18,14 @@ use super::views::{self, View, Written};
 /// was broken into lines.
 const SHORTEST_LINE: usize = 8;
 
-/// The most ways of writing that are undone one after another: JSON in JSON in a URL.
-const DEEPEST: usize = 3;
+/// How often escapes are undone before anything else: JSON in JSON in a text that is quoted.
+const ESCAPES: usize = 4;
+
+/// How many other ways of writing are undone one after another.
+const OTHERS: usize = 2;
 
 /// The most readings of one text.
-const READINGS: usize = 40;
+const READINGS: usize = 200;
 
 /// How much of a secret in base64 may be shown at the end of a line that is not held back for what follows: every line
 /// ends with the beginning of something.
@@ -68,14 +72,41 @@ impl std::fmt::Debug for Known {
 }
 
 /// What is found in the beginning of a text, or in all of it.
-struct Reading<'t> {
-    text: &'t [u8],
+struct Reading {
     /// More may follow.
     goes_on: bool,
     hidden: Vec<Hidden>,
     /// Where the first secret may begin whose end is not there yet.
     open: usize,
-    readings: usize,
+    /// What was looked through already: undone in another order, the same writings often read the same.
+    seen: HashSet<u64>,
+}
+
+/// What was undone to come to a reading: escapes first, which wrap all else and each other, then a few others, with escapes
+/// once more in them.
+#[derive(Clone, Copy, Default)]
+struct Undone {
+    escapes: usize,
+    others: usize,
+    within: bool,
+}
+
+impl Undone {
+    fn allows(self, written: Written) -> bool {
+        match (written, self.others) {
+            (Written::Backslashes, 0) => self.escapes < ESCAPES,
+            (Written::Backslashes, _) => !self.within,
+            (_, others) => others < OTHERS,
+        }
+    }
+
+    fn and(self, written: Written) -> Self {
+        match (written, self.others) {
+            (Written::Backslashes, 0) => Self { escapes: self.escapes + 1, ..self },
+            (Written::Backslashes, _) => Self { within: true, ..self },
+            (_, others) => Self { others: others + 1, ..self },
+        }
+    }
 }
 
 impl Known {
@@ -140,14 +171,18 @@ impl Known {
     }
 
     fn read(&self, text: &[u8], goes_on: bool) -> (Vec<Hidden>, usize) {
-        let mut reading = Reading { text, goes_on, hidden: Vec::new(), open: text.len(), readings: 0 };
-        self.look(text, &mut Vec::new(), &mut reading);
+        let mut reading = Reading { goes_on, hidden: Vec::new(), open: text.len(), seen: HashSet::new() };
+        self.look(text, &mut Vec::new(), Undone::default(), &mut reading);
         (merged(reading.hidden), reading.open)
     }
 
     /// Looks through a reading of the text, and through what that is a writing of.
-    fn look(&self, bytes: &[u8], path: &mut Vec<View>, reading: &mut Reading<'_>) {
-        reading.readings += 1;
+    fn look(&self, bytes: &[u8], path: &mut Vec<View>, undone: Undone, reading: &mut Reading) {
+        let mut hasher = std::hash::DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        if !reading.seen.insert(hasher.finish()) {
+            return;
+        }
         reading.take(self.plain.finder.as_ref(), bytes, 1, path, None);
         let packed = views::packed(bytes, false);
         let found = |finder: &Finder| finder.automaton.is_match(&packed.bytes) || reading.goes_on;
@@ -155,12 +190,8 @@ impl Known {
             let packed = views::packed(bytes, true);
             reading.take(self.packed.finder.as_ref(), &packed.bytes, SHOWN + 1, path, Some(&packed));
         }
-        if path.len() == DEEPEST {
-            return;
-        }
-        for written in views::ALL {
-            // Where nothing is percent-encoded both readings are the same.
-            let view = if reading.readings < READINGS { Written::undone(written, bytes) } else { None };
+        for written in views::ALL.into_iter().filter(|written| undone.allows(*written)) {
+            let view = if reading.seen.len() < READINGS { Written::undone(written, bytes) } else { None };
             if let Some(mut view) = view {
                 if reading.goes_on
                     && let Some(at) = view.unfinished
@@ -170,16 +201,14 @@ impl Known {
                 }
                 let bytes = std::mem::take(&mut view.bytes);
                 path.push(view);
-                if bytes.len() != reading.text.len() || bytes != reading.text {
-                    self.look(&bytes, path, reading);
-                }
+                self.look(&bytes, path, undone.and(written), reading);
                 path.pop();
             }
         }
     }
 }
 
-impl Reading<'_> {
+impl Reading {
     /// Notes what one finder finds in one reading. `least`: so much of a secret at the end is held back for what follows.
     fn take(&mut self, finder: Option<&Finder>, bytes: &[u8], least: usize, path: &[View], packed: Option<&View>) {
         let Some(finder) = finder else { return };
