@@ -15,7 +15,7 @@ static PROGRAM: LazyLock<Arc<Program>> = LazyLock::new(|| {
     // SAFETY: no other thread reads the environment yet.
     unsafe { std::env::set_var("DOCKER_HOST", format!("unix://{}", path.display())) };
     program(
-        r#"  expect docker.container("x", timeout: 500ms).running
+        r#"  expect docker.container("x", timeout: 500ms).state == "running"
   expect length(docker.containers(timeout: 500ms)) == 1
   expect docker.image("x", timeout: 500ms).id == "x"
   expect docker.network("x", timeout: 500ms).internal

@@ -192,7 +192,7 @@ impl Reader {
             // `"…the password"`: the quote closes more than the name.
             return None;
         }
-        if bytes.get(at) == Some(&b']') && start > 0 && bytes[start - 1 - before.len()..start].first() == Some(&b'[') {
+        if bytes.get(at) == Some(&b']') && bytes[..start - before.len()].last() == Some(&b'[') {
             at += 1;
         }
         let blanks = |at: usize| at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -634,5 +634,23 @@ mod tests {
                 before = range.end;
             }
         }
+    }
+
+    /// What a quote at the beginning of the text belongs to does not stand before it.
+    #[test]
+    fn a_bracket_that_closes_nothing_is_a_bracket() {
+        for text in [
+            "\"APIKEY\"]",
+            "'PASSWORD']: x",
+            "PASSWORD]",
+            "[\"PASSWORD",
+            "\"APIKEY]",
+            "\\\"TOKEN\\\"]=x",
+            "\"\"]",
+            "n\"TOKEN\"]",
+        ] {
+            let _ = shown(text);
+        }
+        assert_eq!(shown("env[\"DB_PASSWORD\"] = \"x1y2z\""), "env[\"DB_PASSWORD\"] = \"§\"");
     }
 }
