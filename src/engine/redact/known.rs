@@ -60,8 +60,8 @@ struct Finder {
     automaton: AhoCorasick,
     needles: Vec<Vec<u8>>,
     marks: Vec<Arc<str>>,
-    /// How needles begin.
-    heads: HashSet<[u8; 2]>,
+    /// Whether a needle begins with these two bytes: asked at each byte of a stream's end.
+    heads: Vec<bool>,
     longest: usize,
 }
 
@@ -251,12 +251,26 @@ impl Needles {
                 automaton,
                 needles: self.marks.keys().cloned().collect(),
                 marks: self.marks.values().cloned().collect(),
-                heads: self.marks.keys().filter_map(|needle| Some([*needle.first()?, *needle.get(1)?])).collect(),
+                heads: heads(self.marks.keys()),
                 longest: self.marks.keys().map(Vec::len).max().unwrap_or(0),
             });
         }
         self.finder.is_some() || self.marks.is_empty()
     }
+}
+
+fn head(a: u8, b: u8) -> usize {
+    usize::from(a) << 8 | usize::from(b)
+}
+
+fn heads<'n>(needles: impl Iterator<Item = &'n Vec<u8>>) -> Vec<bool> {
+    let mut heads = vec![false; 1 << 16];
+    for needle in needles {
+        if let [a, b, ..] = needle[..] {
+            heads[head(a, b)] = true;
+        }
+    }
+    heads
 }
 
 impl Finder {
@@ -265,11 +279,11 @@ impl Finder {
         let from = bytes.len().saturating_sub(self.longest.saturating_sub(1));
         (from..(bytes.len() + 1).saturating_sub(least.max(1))).find(|at| {
             let rest = &bytes[*at..];
-            let head = match rest {
-                [a, b, ..] => self.heads.contains(&[*a, *b]),
+            let begins = match rest {
+                [a, b, ..] => self.heads[head(*a, *b)],
                 _ => true,
             };
-            head && {
+            begins && {
                 let next = self.needles.partition_point(|needle| needle.as_slice() < rest);
                 self.needles.get(next).is_some_and(|needle| needle.len() > rest.len() && needle.starts_with(rest))
                     // The needle itself is found already; a longer one may begin with it.
