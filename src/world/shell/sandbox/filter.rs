@@ -421,26 +421,23 @@ const F_DUPFD_QUERY: u32 = 1024 + 3;
 
 /// The filter for an architecture. `passing` is the descriptor over which the confined process hands its supervisor's end out, once.
 pub(super) fn program(architecture: u32, network: Network, passing: RawFd) -> Vec<sock_filter> {
+    let network = network == Network::Allowed;
+    let mut calls: Vec<(u32, Vec<sock_filter>)> = Vec::new();
+    let allowed = ALLOWED.iter().chain(ALLOWED_OLD).chain(if network { ALLOWED_NETWORK } else { &[] });
+    calls.extend(allowed.map(|call| (*call as u32, vec![Program::ret(libc::SECCOMP_RET_ALLOW)])));
+    let missing = Program::ret(libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs());
+    calls.extend(MISSING.iter().map(|call| (*call as u32, vec![missing])));
+    let conditional = CONDITIONAL.iter().chain(if network { CONDITIONAL_NETWORK } else { &[] });
+    calls.extend(conditional.map(|(call, condition)| (*call as u32, Program::any(condition))));
+    if !network && let Ok(passing) = u32::try_from(passing) {
+        calls.push((libc::SYS_sendmsg as u32, Program::any(&[&[Is(0, ALL, passing)]])));
+    }
+    calls.sort_by_key(|(call, _)| *call);
     let mut program = Program::default();
     program.load(ARCHITECTURE_AT);
     program.unless_equal(architecture, &[Program::ret(libc::SECCOMP_RET_USER_NOTIF)]);
     program.load(NUMBER_AT);
-    let network = network == Network::Allowed;
-    let allowed = ALLOWED.iter().chain(ALLOWED_OLD).chain(if network { ALLOWED_NETWORK } else { &[] });
-    for call in allowed {
-        program.when_equal(*call, &[Program::ret(libc::SECCOMP_RET_ALLOW)]);
-    }
-    for call in MISSING {
-        program.when_equal(*call, &[Program::ret(libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs())]);
-    }
-    let conditional = CONDITIONAL.iter().chain(if network { CONDITIONAL_NETWORK } else { &[] });
-    for (call, condition) in conditional {
-        program.when_equal(*call, &Program::any(condition));
-    }
-    if !network && let Ok(passing) = u32::try_from(passing) {
-        program.when_equal(libc::SYS_sendmsg, &Program::any(&[&[Is(0, ALL, passing)]]));
-    }
-    program.code.push(Program::ret(libc::SECCOMP_RET_USER_NOTIF));
+    program.code.extend(Program::search(&calls));
     program.code
 }
 
@@ -473,9 +470,24 @@ impl Program {
         Self::instruction(libc::BPF_RET | libc::BPF_K, action)
     }
 
-    fn when_equal(&mut self, call: c_long, then: &[sock_filter]) {
-        self.code.push(Self::equal(call as u32, then.len()));
-        self.code.extend_from_slice(then);
+    /// Finds a call among sorted ones by halves: the kernel goes through the program once for each number there is, when it is
+    /// installed. What is not among them is put to the supervisor.
+    fn search(calls: &[(u32, Vec<sock_filter>)]) -> Vec<sock_filter> {
+        const FEW: usize = 4;
+        if calls.len() <= FEW {
+            let mut code = Vec::new();
+            for (call, then) in calls {
+                code.push(Self::equal(*call, then.len()));
+                code.extend_from_slice(then);
+            }
+            code.push(Self::ret(libc::SECCOMP_RET_USER_NOTIF));
+            return code;
+        }
+        let (low, high) = calls.split_at(calls.len() / 2);
+        let (from, low, high) = (high[0].0, Self::search(low), Self::search(high));
+        let at_least = sock_filter { jf: 1, ..Self::instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, from) };
+        let over = Self::instruction(libc::BPF_JMP | libc::BPF_JA, low.len() as u32);
+        [vec![at_least, over], low, high].concat()
     }
 
     fn unless_equal(&mut self, k: u32, then: &[sock_filter]) {
