@@ -277,7 +277,9 @@ fn a_terminal_that_becomes_narrower_is_drawn_on_as_it_is() {
         .collect();
     assert!(frames.contains(&89), "{frames:?}");
     let narrow = frames.iter().rposition(|width| *width > 39).expect("a wide one") + 1;
-    assert!(frames.len() > narrow && frames[narrow..].iter().all(|width| *width == 39), "{frames:?}");
+    // A frame as wide as there is room, and none wider; behind the step's end there is less to draw.
+    let narrow = &frames[narrow..];
+    assert!(narrow.contains(&39) && narrow.iter().all(|width| *width <= 39), "{frames:?}");
     // What was drawn with 89 columns took three rows of 40 each.
     assert!(shown.contains("\u{1b}[7A") || shown.contains("\u{1b}[8A"), "{shown:?}");
 }
