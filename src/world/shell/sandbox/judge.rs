@@ -717,7 +717,7 @@ fn pid_behind(process: Process, descriptor: RawFd) -> Option<i32> {
     told.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()
 }
 
-/// Whether two texts of bytes are one path; for sockets, whose names need not be text.
+/// The path in the bytes of a socket's address: up to its NUL byte, if it has one. It need not be text.
 pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     PathBuf::from(std::ffi::OsStr::from_bytes(&bytes[..end]))
