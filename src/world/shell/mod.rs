@@ -21,7 +21,7 @@ use crate::value::{Answer, Number, UnknownCause, Value};
 
 pub(super) use command::Kept;
 use command::{Command, Ended};
-use sandbox::{Reach, Sandbox};
+use sandbox::{Network, Sandbox};
 
 /// `run "…"`, `run […]`
 pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
@@ -96,7 +96,7 @@ fn not_started(why: &str) -> Outcome {
 /// `sh("…")`
 pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
     let network = request.bool("network") == Some(true);
-    let reach = if network { Reach::Network } else { Reach::Files };
+    let reach = if network { Network::Allowed } else { Network::Refused };
     if network && trust == Trust::Sandboxed {
         let reason = "it was not run: no sandbox holds what it asks over the network; `--trust-probes` runs it";
         return (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked);

@@ -10,8 +10,9 @@ use libc::{c_long, sock_filter};
 
 /// Whether the probe may open connections, with no supervisor asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub enum Network {
     Refused,
+    /// No sandbox holds what it asks there.
     Allowed,
 }
 

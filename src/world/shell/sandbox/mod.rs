@@ -23,7 +23,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-use filter::Network;
+pub use filter::Network;
 pub use refusals::Refusals;
 
 use super::tidy::Private;
@@ -58,15 +58,6 @@ pub fn private_prefix(run: &str) -> String {
     format!("runbook-probe-{run}-")
 }
 
-/// What a confined command may reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Files, to read.
-    Files,
-    /// And the network: no sandbox holds what it asks there.
-    Network,
-}
-
 /// A sandbox, ready for one command.
 pub(super) struct Sandbox {
     private: Private,
@@ -86,9 +77,8 @@ pub(super) struct Confined {
 
 impl Sandbox {
     /// Prepares one; says what the kernel lacks where it can't.
-    pub fn new(reach: Reach) -> Result<Self, String> {
+    pub fn new(network: Network) -> Result<Self, String> {
         let lacking = |what: &str| format!("this kernel can't confine it ({what})");
-        let network = if reach == Reach::Network { Network::Allowed } else { Network::Refused };
         let architecture = filter::ARCHITECTURE.ok_or_else(|| lacking("its system calls are not known"))?;
         let version = domain::version().ok_or_else(|| lacking("Landlock is missing"))?;
         if !has_notices() {
