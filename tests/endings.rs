@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use runbook::engine::event::{Body, Verdict};
+use runbook::engine::events::event::{Body, Verdict};
 use runbook::record::{Folder, Store};
 use support::process::{commands, limit_files, on_a_terminal, side_of, signal, wait_for};
 use support::{Server, Story, answer};

@@ -2,7 +2,7 @@
 
 mod support;
 
-use runbook::engine::event::Body;
+use runbook::engine::events::event::Body;
 use runbook::record::{Folder, Record, Store};
 use support::process::limit_files;
 use support::{Story, Told, told};

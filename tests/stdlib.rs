@@ -30,7 +30,7 @@ fn each_native_has_its_function_and_each_function_its_native() {
         .filter(|native| native.effect == Effect::Function)
         .map(|native| native.name.to_string())
         .collect();
-    let functions = runbook::engine::functions::NATIVES.iter().map(|name| (*name).to_owned()).collect();
+    let functions = runbook::engine::evaluation::functions::NATIVES.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(declared, functions);
     let declared: BTreeSet<String> = library()
         .natives

@@ -55,7 +55,7 @@ impl Explain {
 impl Doc {
     pub fn run(self, global: Global) -> ExitCode {
         if self.schema {
-            println!("{:#}", crate::engine::event::schema());
+            println!("{:#}", crate::engine::events::event::schema());
             return ExitCode::SUCCESS;
         }
         let paint = Paint { on: global.colour_out() };

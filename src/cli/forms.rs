@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::check::plain;
 use crate::check::program::Program;
-use crate::engine::event::Sink;
+use crate::engine::events::event::Sink;
 use crate::engine::{Cancel, Past, own_sources};
 use crate::record::Replay;
 use crate::report::html::Html;

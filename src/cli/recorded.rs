@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::check::program::{Program, Settings};
 use crate::check::{Input, Kept};
 use crate::engine::Past;
-use crate::engine::event::{Body, Published};
+use crate::engine::events::event::{Body, Published};
 use crate::record::{Begun, Folder, Record, Store};
 use crate::report::texts::Texts;
 use crate::value::{Value, recorded};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::engine::event::{Body, SourceFile};
+use crate::engine::events::event::{Body, SourceFile};
 use crate::record::{Record, Store};
 
 use super::forms::Form;

@@ -9,8 +9,8 @@ use clap::Args;
 
 use crate::check::Input;
 use crate::check::program::Program;
-use crate::engine::event::Verdict;
-use crate::engine::resume::{Decisions, Footing, Refused, preflight};
+use crate::engine::events::event::Verdict;
+use crate::engine::interpreter::resume::{Decisions, Footing, Refused, preflight};
 use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on};
 use crate::record::{Store, host, user};
 use crate::report::safe::safe;

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::check::program::{Program, Settings};
 use crate::check::{Checked, Input, check};
 use crate::engine::cancel::Cause;
-use crate::engine::event::{Sink, State, Verdict};
+use crate::engine::events::event::{Sink, State, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};

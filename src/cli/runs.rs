@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::engine::event::Verdict;
+use crate::engine::events::event::Verdict;
 use crate::record::{Folder, RunState, Store, Summary};
 use crate::report::safe::{safe, safe_json};
 use crate::report::style::Paint;

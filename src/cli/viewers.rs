@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::engine::event::{Published, Sink};
+use crate::engine::events::event::{Published, Sink};
 use crate::record::Replay;
 
 use super::streams::{Moved, STALLED};

@@ -1,52 +1,24 @@
-//! Carrying programs out: the one evaluator that `exec` and `dry-run` share, the life of a step, the events.
+//! Running programs: the one evaluator that `exec` and `dry-run` share, the life of a step, the events.
 //!
 //! In: a checked [`Program`](crate::check::program::Program) and a world behind the traits of [`world`]. Out: events, and
 //! nothing else: the engine prints nothing and writes nothing.
+//!
+//! `interpreter` walks statements; `expects` polls what has to hold; `evaluation` works out values; `wording` puts both
+//! into words; `events` is what leaves, and what is read back of it.
 
 pub mod cancel;
-pub mod dry_run;
-pub mod event;
-pub mod exec;
-pub mod functions;
+pub mod evaluation;
+pub mod events;
+pub mod expects;
+pub mod interpreter;
 pub mod options;
-pub mod past;
 pub mod redact;
-pub mod resume;
-pub mod shell_command;
 pub mod world;
 
-mod action;
-mod ask;
-mod compute;
-mod confirm;
-mod core;
-mod describe;
-mod diff;
-mod emit;
-mod eval;
-mod facts;
-mod failure;
-mod finding;
-mod group;
-mod in_place;
-mod journal_thread;
-mod printed;
-mod proof;
-mod risk;
-mod scope;
-mod secrets;
-mod start;
-mod statement;
-mod step;
-mod stop;
-mod url_text;
+mod wording;
 
 pub use cancel::Cancel;
-pub use confirm::questions;
-pub use dry_run::{ReadOnly, dry_run};
-pub use emit::Outlets;
-pub use exec::{Ended, Real, Setup, WayBack, exec, resume as go_on, roll_back};
+pub use events::{Outlets, Past};
+pub use interpreter::{Ended, ReadOnly, Real, Setup, WayBack, dry_run, exec, go_on, own_sources, questions, roll_back};
 pub use options::{Identity, Options};
-pub use past::Past;
 pub use redact::Redactor;
-pub use start::own_sources;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use crate::check::library::hex;
-use crate::engine::event::{Body, FORMAT, Ledger, Published};
+use crate::engine::events::event::{Body, FORMAT, Ledger, Published};
 
 use super::plain;
 use super::room::Room;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::check::program::Program;
-use crate::engine::event::{Ledger, Published, Verdict};
+use crate::engine::events::event::{Ledger, Published, Verdict};
 
 pub use folder::Folder;
 pub use journal::{Broken, LeftOut};

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
-use crate::engine::event::Published;
+use crate::engine::events::event::Published;
 
 use super::journal::body_of;
 

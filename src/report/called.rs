@@ -3,7 +3,7 @@
 //! In: where it stands, and what it came to. Out: [`Called`]: the name that its author wrote, its words, and the items of the
 //! loops around it, where the words do not say them.
 
-use crate::engine::event::{ExpectResult, Place};
+use crate::engine::events::event::{ExpectResult, Place};
 
 pub(super) struct Called<'e> {
     /// What the author named it, with the items of its loops: `config`, `up["api"].status`.

@@ -8,7 +8,9 @@ use std::io::Write;
 use indexmap::IndexMap;
 
 use crate::check::program::VERDICT;
-use crate::engine::event::{Body, Event, ExpectResult, Place, Published, Sink, State, StepOutcome, Verdict, expect_of};
+use crate::engine::events::event::{
+    Body, Event, ExpectResult, Place, Published, Sink, State, StepOutcome, Verdict, expect_of,
+};
 
 use super::called::Called;
 

@@ -2,7 +2,7 @@
 //!
 //! In: rows as they come. Out: those to be told one by one, or how many there were. Nothing that does not hold is folded.
 
-use crate::engine::event::{Body, Event, ExpectResult, Place, State};
+use crate::engine::events::event::{Body, Event, ExpectResult, Place, State};
 
 /// So many rows of a check are told one by one.
 const FEW: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::engine::event::{Published, Sink};
+use crate::engine::events::event::{Published, Sink};
 
 use super::safe::safe_json;
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::engine::event::Verdict;
+use crate::engine::events::event::Verdict;
 
 use super::cases::{Cases, Outcome, Tests, blocks};
 use super::safe::{safe, safe_json};

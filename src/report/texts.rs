@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::check::library::{FILES, library};
 use crate::diagnostic::{FileId, Sources};
-use crate::engine::event::SourceFile;
+use crate::engine::events::event::SourceFile;
 
 /// Where a text is found by its SHA-256: looked for only by a form that shows lines.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::event::Seconds;
+use crate::engine::events::event::Seconds;
 
 /// Day and time, as this host's calendar and wall show them, and of which zone that is.
 pub fn wall(time: jiff::Timestamp) -> String {

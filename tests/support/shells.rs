@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use runbook::check::shell_text::{PlacedPart, analyse};
 use runbook::diagnostic::Span;
-use runbook::engine::shell_command::{Piece, compose};
+use runbook::engine::evaluation::shell_command::{Piece, compose};
 use runbook::syntax::tree::{Expr, ExprKind, StringLit, StringPart};
 use runbook::value::{Type, Value};
 

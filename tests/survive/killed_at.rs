@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use runbook::check::program::{Program, Settings};
 use runbook::check::{Input, check};
-use runbook::engine::event::{Ledger, Published, Verdict};
-use runbook::engine::resume::{Decisions, preflight};
+use runbook::engine::events::event::{Ledger, Published, Verdict};
+use runbook::engine::interpreter::resume::{Decisions, preflight};
 use runbook::engine::world::RunClock;
 use runbook::engine::{Cancel, Identity, Options, Outlets, Past, Real, Redactor, Setup, exec, go_on};
 use runbook::record::{Folder, Store};

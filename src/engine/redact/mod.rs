@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use crate::value::sensitive::is_common;
 use crate::value::{Answer, Sealed, Value};
 
-use super::event::{Body, Event, Place, Published};
+use crate::engine::events::event::{Body, Event, Place, Published};
 
 pub use care::{NOT_SHOWN, says};
 use known::{Hidden, Known};

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
-use crate::engine::event::{
+use crate::engine::events::event::{
     Body, Event, ExpectResult, Mode, Part, Place, Published, Sink, State, StateCounts, StepOutcome, Undone,
 };
 use crate::engine::world::Stream;

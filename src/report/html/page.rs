@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::engine::event::{Accepted, Body, Event, ExpectCounts, StateCounts, StepCounts, Undone, Verdict};
+use crate::engine::events::event::{Accepted, Body, Event, ExpectCounts, StateCounts, StepCounts, Undone, Verdict};
 
 use super::super::safe::markup as text;
 use super::super::times::{time, wall};

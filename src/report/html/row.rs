@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::engine::event::{DiffSign, ExpectResult, Place, Seconds, State, expect_of};
+use crate::engine::events::event::{DiffSign, ExpectResult, Place, Seconds, State, expect_of};
 
 use super::super::called::Called;
 use super::super::safe::markup as text;

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
-use crate::engine::event::{Body, Event, Published, Sink, State, StepOutcome};
+use crate::engine::events::event::{Body, Event, Published, Sink, State, StepOutcome};
 use crate::engine::world::Stream;
 use crate::terminal::{self, Drawn};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
-use crate::engine::event::{Body, Event, Seconds, State, expect_of};
+use crate::engine::events::event::{Body, Event, Seconds, State, expect_of};
 use crate::engine::world::Stream;
 
 use super::super::called::keys;

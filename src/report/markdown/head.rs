@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::check::program::VERDICT;
-use crate::engine::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
+use crate::engine::events::event::{Accepted, Body, Event, ExpectResult, Seconds, State, StepOutcome, Verdict};
 
 use super::super::times::time;
 use super::words::{cell_code, code, escaped};

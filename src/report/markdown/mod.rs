@@ -8,7 +8,7 @@ mod words;
 use std::io::Write;
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
-use crate::engine::event::{Body, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
+use crate::engine::events::event::{Body, ExpectResult, Mode, Place, Published, Seconds, Sink, State, StepOutcome};
 
 use super::fold::{Fold, Kept};
 use super::safe::{markup, safe};

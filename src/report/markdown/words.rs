@@ -1,6 +1,6 @@
 //! Words and rows in Markdown: what is text stays text, in a table too (GitHub Flavored Markdown).
 
-use crate::engine::event::{DiffSign, ExpectResult, Place, State};
+use crate::engine::events::event::{DiffSign, ExpectResult, Place, State};
 
 use super::super::called::Called;
 use super::super::safe::safe;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::engine::event::{Accepted, Body, Event, Verdict};
+use crate::engine::events::event::{Accepted, Body, Event, Verdict};
 
 use super::super::safe::safe;
 use super::super::style::Paint;

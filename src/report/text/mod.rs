@@ -7,7 +7,7 @@ mod row;
 use std::io::Write;
 
 use crate::check::program::{VERDICT, VERDICT_TITLE};
-use crate::engine::event::{Body, Changes, Event, Mode, Part, Place, Published, Resumed, Sink, StepOutcome};
+use crate::engine::events::event::{Body, Changes, Event, Mode, Part, Place, Published, Resumed, Sink, StepOutcome};
 use crate::engine::world::Stream;
 
 use super::fold::{Fold, Kept};

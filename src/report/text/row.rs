@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::engine::event::{DiffSign, ExpectResult, Mode, Place, State};
+use crate::engine::events::event::{DiffSign, ExpectResult, Mode, Place, State};
 
 use super::super::called::Called;
 use super::super::safe::safe;

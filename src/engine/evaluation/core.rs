@@ -1,0 +1,151 @@
+//! What `exec` and `dry-run` share: a program, the parts of the world that can be looked at, and the way out for events.
+//!
+//! There is nothing in here that could change the world.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::check::program::{Program, Step, VERDICT, Var};
+use crate::diagnostic::Span;
+use crate::value::{Answer, UnknownCause, Value, recorded};
+
+use super::facts::Changed;
+use super::scope::{Bound, Scope, Slots};
+use super::secrets::Kept;
+use crate::engine::events::emit::Emitter;
+use crate::engine::events::event::{Body, Part, Place};
+use crate::engine::interpreter::risk::Risks;
+use crate::engine::redact::Redactor;
+use crate::engine::world::{Look, Trust, Vouch};
+
+/// The engine's state for one run.
+pub struct Core {
+    pub program: Arc<Program>,
+    pub look: Arc<dyn Look>,
+    pub vouch: Arc<dyn Vouch>,
+    pub trust: Trust,
+    pub emitter: Emitter,
+    pub slots: Slots,
+    /// In a dry run: what the actions left out so far would have changed. When a run is gone on with: what was done since.
+    pub changed: Option<Changed>,
+    /// The accepted risks that are in force.
+    pub risks: Risks,
+    /// What happens is kept, so that the run can be gone on with.
+    pub recording: bool,
+    /// Secrets of the top level that were read, so that each is read once.
+    pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Kept>>,
+    /// The variables that secrets are read from: commands do not inherit them.
+    pub withheld: RwLock<Arc<[Arc<str>]>>,
+}
+
+/// Where in a run something happens: what every event and question carries along.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    pub step: Option<Arc<str>>,
+    pub part: Option<Part>,
+    /// When the step began; when it was begun again, that time.
+    pub began: Option<jiff::Timestamp>,
+    /// In a dry run: what it hangs on whether this happens at all.
+    pub possible: Option<Arc<str>>,
+    /// The items of the loops of statements around it, as ids name them: `["api"]["eu"]`.
+    pub keys: Arc<str>,
+    /// The checklist that it stands on.
+    pub checklist: Option<Arc<str>>,
+    /// It is asked ahead of time: a secret that was not needed so far is not read for it.
+    pub ahead: bool,
+    pub scope: Scope,
+}
+
+impl Site {
+    pub fn of(step: &Step) -> Self {
+        Self { step: Some(step.name.clone()), ..Self::default() }
+    }
+
+    /// Behind the last step, where the verdict is found.
+    pub fn of_verdict() -> Self {
+        Self { step: Some(VERDICT.into()), ..Self::default() }
+    }
+
+    pub fn begun(&self, began: jiff::Timestamp) -> Self {
+        Self { began: Some(began), ..self.clone() }
+    }
+
+    pub fn in_part(&self, part: Part) -> Self {
+        Self { part: Some(part), checklist: None, ..self.clone() }
+    }
+
+    pub fn on_checklist(&self, title: Arc<str>) -> Self {
+        Self { checklist: Some(title), ..self.clone() }
+    }
+
+    pub fn with(&self, var: Var, bound: Bound) -> Self {
+        Self { scope: self.scope.with(var, bound), ..self.clone() }
+    }
+
+    /// Hanging on something unknown; what it hung on already stays.
+    pub fn possibly(&self, why: impl Into<Arc<str>>) -> Self {
+        let why = why.into();
+        let possible = match &self.possible {
+            Some(outer) => format!("{outer}, and {why}").into(),
+            None => why,
+        };
+        Self { possible: Some(possible), ..self.clone() }
+    }
+}
+
+impl Core {
+    pub fn place(&self, site: &Site, span: Span) -> Place {
+        Place {
+            step: site.step.as_deref().map(str::to_owned),
+            expect: None,
+            file: Some(self.program.sources.name(span).to_owned()),
+            line: Some(self.program.sources.line(span)),
+            part: site.part,
+            checklist: site.checklist.as_deref().map(str::to_owned),
+            possible: site.possible.as_deref().map(str::to_owned),
+        }
+    }
+
+    pub fn emit(&self, site: &Site, span: Span, body: Body) {
+        self.emitter.emit(self.place(site, span), body);
+    }
+
+    pub fn line(&self, span: Span) -> u32 {
+        self.program.sources.line(span)
+    }
+
+    /// The words of the program at a span, on one line.
+    pub fn words(&self, span: Span) -> String {
+        self.program.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Learns a secret for redaction. One that can't be redacted honestly is refused: it becomes unknown.
+    pub fn learn(&self, name: &str, value: &Value) -> Result<(), Answer> {
+        self.emitter.redactor().learn(name, value).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+    }
+
+    /// Commands do not inherit this variable.
+    pub fn withhold(&self, variable: Arc<str>) {
+        let mut withheld = self.withheld.write().unwrap_or_else(PoisonError::into_inner);
+        if !withheld.contains(&variable) {
+            *withheld = withheld.iter().cloned().chain([variable]).collect();
+        }
+    }
+
+    pub fn withheld(&self) -> Arc<[Arc<str>]> {
+        self.withheld.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether something was done, or, in a dry run, would have been: what was read before may be another now.
+    pub fn has_acted(&self) -> bool {
+        self.emitter.has_acted() || self.changed.as_ref().is_some_and(|changed| changed.latest().is_some())
+    }
+
+    /// An answer for the record, without secrets.
+    pub fn recorded(&self, answer: &Answer) -> Option<serde_json::Value> {
+        self.recording.then(|| recorded::write(answer, &|text| self.redactor().is_open(text)))
+    }
+
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        self.emitter.redactor()
+    }
+}

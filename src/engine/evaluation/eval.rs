@@ -1,0 +1,605 @@
+//! The one evaluator: an expression and a scope come to an [`Answer`].
+//!
+//! It can look, and nothing else. `exec` and `dry-run` use it alike.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use crate::check::program::{
+    Arg, Call, Effect, Expr, ExprKind, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier, ShellPart, Text, TextPart,
+    Var,
+};
+use crate::value::size::{self, Room};
+use crate::value::{Answer, Map, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
+
+use super::ask::{self, Round};
+use super::compute;
+use super::core::{Core, Site};
+use super::facts::FactKey;
+use super::functions;
+use super::scope::{Bound, Outdated};
+use super::secrets::Kept;
+use super::shell_command;
+use super::url_text::UrlText;
+use crate::engine::world::{ArgValue, Request};
+
+/// Evaluates in one round of asking.
+#[derive(Clone)]
+pub struct Eval<'c> {
+    pub core: &'c Core,
+    pub site: Site,
+    pub round: Arc<Round>,
+    /// The latest action, among those that a dry run left out, that may have outdated what was looked at.
+    outdated: Arc<Mutex<Option<Outdated>>>,
+}
+
+impl<'c> Eval<'c> {
+    pub fn new(core: &'c Core, site: &Site, round: &Arc<Round>) -> Self {
+        Self { core, site: site.clone(), round: round.clone(), outdated: Arc::default() }
+    }
+
+    /// The same, where `var` is bound; what it finds outdated is found outdated here, too.
+    pub fn with(&self, var: Var, bound: Bound) -> Self {
+        Self { site: self.site.with(var, bound), ..self.clone() }
+    }
+
+    pub fn outdated(&self) -> Option<Outdated> {
+        *self.outdated.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn rests_on(&self, outdated: Option<Outdated>) {
+        if let Some(outdated) = outdated {
+            let mut latest = self.outdated.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if latest.is_none_or(|before| before.line < outdated.line) {
+                *latest = Some(outdated);
+            }
+        }
+    }
+
+    /// What the expression comes to, with what it rests on.
+    pub async fn bound(&self, expr: &Expr) -> Bound {
+        let fresh = Self { outdated: Arc::default(), ..self.clone() };
+        let answer = fresh.eval(expr).await;
+        Bound { answer, outdated: fresh.outdated() }
+    }
+
+    pub async fn truth(&self, expr: &Expr) -> Truth {
+        compute::truth(&self.eval(expr).await)
+    }
+
+    pub fn eval<'a>(&'a self, expr: &'a Expr) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let answer = match &expr.kind {
+                ExprKind::Literal(value) => Answer::Known(value.clone()),
+                ExprKind::Text(text) => self.text(text).await,
+                ExprKind::Var(name, var) => self.var(name, *var).await,
+                ExprKind::List(items) => self.list(items).await,
+                ExprKind::Map(entries) => self.map(entries).await,
+                ExprKind::Chain { base, links } => self.chain(base, links).await,
+                ExprKind::Call(call) => self.call(call).await,
+                ExprKind::Not(inner) => truth_value(self.truth(inner).await.negate()),
+                ExprKind::Negative(inner) => compute::negative(self.eval(inner).await),
+                ExprKind::Logic { op, terms } => truth_value(self.logic(*op, terms).await),
+                ExprKind::Compare { op, left, right } => {
+                    let left = self.eval(left).await;
+                    let right = self.eval(right).await;
+                    truth_value(compute::compare(*op, &left, &right))
+                }
+                ExprKind::Matches { subject, regex, negated } => {
+                    let truth = match self.eval(subject).await {
+                        Answer::Known(value) if *negated => compute::matches(regex, &value).negate(),
+                        Answer::Known(value) => compute::matches(regex, &value),
+                        Answer::Absent(_) => Truth::False,
+                        Answer::Unknown(unknown) => Truth::Unknown(unknown),
+                    };
+                    truth_value(truth)
+                }
+                ExprKind::Test { subject, test, negated } => {
+                    truth_value(compute::test(*test, *negated, &self.eval(subject).await))
+                }
+                ExprKind::Arithmetic { first, rest } => {
+                    let mut sum = self.eval(first).await;
+                    for (op, term) in rest {
+                        sum = compute::arithmetic(*op, &sum, &self.eval(term).await);
+                    }
+                    sum
+                }
+                ExprKind::Quantifier { kind, vars, over, body } => self.quantifier(*kind, vars, over, body).await,
+            };
+            match &expr.kind {
+                // What is put together of others may be larger than each of them.
+                ExprKind::List(_) | ExprKind::Map(_) | ExprKind::Arithmetic { .. } => size::bounded(answer),
+                _ => answer,
+            }
+        })
+    }
+
+    async fn logic(&self, op: LogicOp, terms: &[Expr]) -> Truth {
+        let decisive = if op == LogicOp::And { Truth::False } else { Truth::True };
+        let mut result = decisive.clone().negate();
+        for term in terms {
+            let truth = self.truth(term).await;
+            result = if op == LogicOp::And { result.and(truth) } else { result.or(truth) };
+            // What is decided needs no further question.
+            if result == decisive {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Interpolates. A secret makes the whole text secret; a part that is absent or unknown, the whole.
+    pub async fn text(&self, text: &Text) -> Answer {
+        let mut out = String::new();
+        let mut url = text.url.then(UrlText::default);
+        let mut seal = None;
+        let mut room = Room::default();
+        for part in &text.parts {
+            match part {
+                TextPart::Text(text) => match &mut url {
+                    Some(url) => url.text(text),
+                    None => out.push_str(text),
+                },
+                TextPart::Hole(hole) => match self.eval(hole).await {
+                    Answer::Known(value) => {
+                        if let Value::Secret(sealed) = &value {
+                            seal.get_or_insert_with(|| sealed.name().clone());
+                            self.handed_out(&value);
+                        }
+                        match value.unsealed().to_text() {
+                            Some(text) if text.is_empty() && hole.ty == Type::Path => {
+                                let reason = "an empty path in a text: it would mean another place than was meant";
+                                return Answer::unknown(UnknownCause::Invalid, reason);
+                            }
+                            Some(text) if !room.text(text.len()) => return size::too_large(),
+                            Some(text) => match &mut url {
+                                Some(url) => {
+                                    if let Err(why) = url.value(&text) {
+                                        return Answer::unknown(UnknownCause::Invalid, why);
+                                    }
+                                }
+                                None => out.push_str(&text),
+                            },
+                            None => {
+                                let reason = format!("{} can't be put into a text", value.unsealed().kind());
+                                return Answer::unknown(UnknownCause::Invalid, reason);
+                            }
+                        }
+                    }
+                    other => return other,
+                },
+            }
+        }
+        let out = match url.map(UrlText::finish) {
+            None => out,
+            Some(Ok(url)) => url,
+            Some(Err(why)) => return Answer::unknown(UnknownCause::Invalid, why),
+        };
+        let value = Value::text(out);
+        Answer::Known(match seal {
+            Some(name) => Value::Secret(Sealed::new(name, value)),
+            None => value,
+        })
+    }
+
+    async fn list(&self, items: &[Expr]) -> Answer {
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            match self.eval(item).await {
+                Answer::Known(value) => values.push(value),
+                other => return other,
+            }
+        }
+        Answer::Known(Value::list(values))
+    }
+
+    async fn map(&self, entries: &[(Text, Expr)]) -> Answer {
+        let mut values = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let key = match self.text(key).await {
+                Answer::Known(key) => key.unsealed().to_text().unwrap_or_default(),
+                other => return other,
+            };
+            match self.eval(value).await {
+                Answer::Known(value) => values.push((key, value)),
+                other => return other,
+            }
+        }
+        Answer::Known(Value::map(values))
+    }
+
+    async fn chain(&self, base: &Expr, links: &[Link]) -> Answer {
+        let mut answer = self.eval(base).await;
+        for link in links {
+            answer = match &link.kind {
+                LinkKind::Field(name) => compute::field(answer, name),
+                LinkKind::Index(at) => compute::index(answer, &self.eval(at).await),
+            };
+        }
+        answer
+    }
+
+    async fn var(&self, name: &str, var: Var) -> Answer {
+        if let Some(bound) = self.site.scope.get(var).or_else(|| self.core.slots.get(var)) {
+            self.rests_on(bound.outdated);
+            return bound.answer;
+        }
+        let global = self.core.program.globals.iter().find(|global| global.var == var);
+        match global.map(|global| &global.kind) {
+            Some(GlobalKind::Secret(source)) => self.secret(name, var, source).await,
+            Some(GlobalKind::Param(value)) => Answer::Known(value.clone()),
+            _ => Answer::unknown(
+                UnknownCause::LeftOut,
+                format!("`{name}` is bound by a part of the run that was not carried out"),
+            ),
+        }
+    }
+
+    /// A secret of the top level: read once, then kept. A file that was read before the first action is read again when
+    /// it is first used after one: the action may have written it.
+    async fn secret(&self, name: &str, var: Var, source: &Expr) -> Answer {
+        if let Some(kept) = self.core.secrets.lock().await.get(&var)
+            && (!kept.early || self.site.ahead || !self.core.has_acted())
+        {
+            return kept.answer.clone();
+        }
+        if self.site.ahead {
+            return Answer::unknown(
+                UnknownCause::LeftOut,
+                format!("the secret `{name}` is read when it is first needed"),
+            );
+        }
+        let global = Self { site: Site::default(), ..self.clone() };
+        let answer = self.sealed(name, global.eval(source).await);
+        // What could not be told may be told later; what was read is read once.
+        if !matches!(answer, Answer::Unknown(_)) {
+            self.core.secrets.lock().await.insert(var, Kept { answer: answer.clone(), early: false });
+        }
+        answer
+    }
+
+    /// Seals what a secret was read from, and has it redacted from now on.
+    pub fn sealed(&self, name: &str, answer: Answer) -> Answer {
+        match answer {
+            Answer::Known(value) => match self.core.learn(name, value.unsealed()) {
+                Ok(()) => Answer::Known(Value::Secret(Sealed::new(name, value.unsealed().clone()))),
+                Err(refused) => refused,
+            },
+            other => other,
+        }
+    }
+
+    /// What is made of a secret (a part of it, its upper case) is taken out of whatever leaves, too, once it is handed to
+    /// someone who may print it.
+    fn handed_out(&self, value: &Value) {
+        match value {
+            Value::Secret(sealed) => self.core.redactor().learn_derived(sealed.name(), sealed.reveal()),
+            Value::List(items) => items.iter().for_each(|item| self.handed_out(item)),
+            Value::Map(map) => map.entries.values().for_each(|item| self.handed_out(item)),
+            _ => {}
+        }
+    }
+
+    async fn quantifier(&self, kind: Quantifier, vars: &[(Arc<str>, Var)], over: &Expr, body: &Expr) -> Answer {
+        let whole = match self.eval(over).await {
+            Answer::Known(value) => value,
+            other => return other,
+        };
+        let items = match items_of(&whole) {
+            Ok(items) => items,
+            Err(answer) => return answer,
+        };
+        let mut met = Vec::new();
+        let mut count = 0;
+        let mut all = Truth::True;
+        let mut any = Truth::False;
+        let mut unknown = None;
+        for item in items {
+            let truth = self.with_item(vars, &item).truth(body).await;
+            count += i64::from(truth == Truth::True);
+            met.push(truth == Truth::True);
+            if let Truth::Unknown(why) = &truth {
+                unknown.get_or_insert_with(|| why.clone());
+            }
+            all = all.and(truth.clone());
+            any = any.or(truth);
+        }
+        match kind {
+            Quantifier::All => truth_value(all),
+            Quantifier::Any => truth_value(any),
+            Quantifier::None => truth_value(any.negate()),
+            Quantifier::Count | Quantifier::Where if unknown.is_some() => {
+                unknown.map_or_else(|| truth_value(Truth::False), Answer::Unknown)
+            }
+            Quantifier::Count => Answer::Known(Value::Number(Number::Int(count))),
+            Quantifier::Where => Answer::Known(those(&whole, &met)),
+        }
+    }
+
+    /// What a loop goes over: pairs of key (or index) and item.
+    pub async fn items(&self, over: &Expr) -> Result<Items, Answer> {
+        match self.eval(over).await {
+            Answer::Known(value) => items_of(&value),
+            other => Err(other),
+        }
+    }
+
+    /// The same, inside a loop at one of its items.
+    pub fn with_item(&self, vars: &[(Arc<str>, Var)], (key, item): &(Value, Value)) -> Self {
+        Self { site: bind_item(&self.site, vars, key, item, self.outdated()), ..self.clone() }
+    }
+
+    pub async fn call(&self, call: &Call) -> Answer {
+        let native = &call.native;
+        let args = match self.args(call).await {
+            Ok(args) => args,
+            Err(answer) => return answer,
+        };
+        if native.effect == Effect::Function {
+            return self.function(call, &args);
+        }
+        let reads: Vec<FactKey> = native.reads.iter().flat_map(|key| ask::fact_keys(key, native, &args)).collect();
+        if let Some(changed) = &self.core.changed {
+            // A vouched probe without keys may have read anything; a probe without keys reads nothing that an action of
+            // a runbook changes.
+            self.rests_on(match native.effect {
+                Effect::Vouched if reads.is_empty() => changed.latest(),
+                _ => changed.outdates(&reads),
+            });
+        }
+        let shown = self.shown(call).await;
+        let request = self.request(call, args);
+        self.round.ask(self.core, &self.site, call.span, request, &shown).await
+    }
+
+    pub fn request(&self, call: &Call, args: Vec<(Arc<str>, ArgValue)>) -> Request {
+        Request {
+            limit: ask::limit(&call.native, &args),
+            native: call.native.clone(),
+            args,
+            wants: call.wants.fields(),
+            root: self.core.program.root.clone(),
+            withheld: self.core.withheld(),
+            secrets: self.core.redactor().clone(),
+        }
+    }
+
+    fn function(&self, call: &Call, args: &[(Arc<str>, ArgValue)]) -> Answer {
+        if &*call.native.name == functions::STEP_BEGAN {
+            return match self.site.began {
+                Some(began) => Answer::Known(Value::Time(began)),
+                None => Answer::unknown(UnknownCause::Invalid, "it is asked outside of steps, so none has begun"),
+            };
+        }
+        let mut seal = None;
+        let values: Vec<Option<Value>> = call
+            .native
+            .params
+            .iter()
+            .map(|param| {
+                args.iter().find(|(name, _)| *name == param.name).and_then(|(_, arg)| match arg {
+                    ArgValue::Value(value) => {
+                        if let Value::Secret(sealed) = value {
+                            seal.get_or_insert_with(|| sealed.name().clone());
+                        }
+                        Some(value.unsealed().clone())
+                    }
+                    ArgValue::Shell(_) => None,
+                })
+            })
+            .collect();
+        match (functions::call(self.core.redactor(), &call.native.name, &values, seal.is_some()), seal) {
+            (Answer::Known(value), Some(name)) => Answer::Known(Value::Secret(Sealed::new(name, value))),
+            (answer, _) => answer,
+        }
+    }
+
+    /// The arguments as the native takes them; what keeps them from being told, where something does.
+    pub async fn args(&self, call: &Call) -> Result<Vec<(Arc<str>, ArgValue)>, Answer> {
+        let mut args = Vec::with_capacity(call.native.params.len());
+        for (param, arg) in call.native.params.iter().zip(&call.args) {
+            let answer = match arg {
+                None => match &param.default {
+                    Some(default) => Answer::Known(default.clone()),
+                    None => continue,
+                },
+                Some(Arg::Shell(text)) => {
+                    args.push((param.name.clone(), ArgValue::Shell(self.shell(text).await?)));
+                    continue;
+                }
+                Some(Arg::Value(expr)) => self.eval(expr).await,
+            };
+            match answer {
+                Answer::Known(value) => {
+                    let coerced = ask::coerce(value, &param.ty, &self.core.program.root).map_err(|why| {
+                        Answer::unknown(
+                            UnknownCause::Invalid,
+                            format!("`{}` of `{}`: {why}", param.name, call.native.name),
+                        )
+                    })?;
+                    if call.native.effect != Effect::Function {
+                        self.handed_out(&coerced);
+                    }
+                    args.push((param.name.clone(), ArgValue::Value(coerced)));
+                }
+                other => return Err(other),
+            }
+        }
+        Ok(args)
+    }
+
+    async fn shell(
+        &self,
+        text: &crate::check::program::ShellText,
+    ) -> Result<crate::engine::world::ShellCommand, Answer> {
+        let mut parts = Vec::with_capacity(text.parts.len());
+        for part in &text.parts {
+            parts.push(match part {
+                ShellPart::Source(source) => shell_command::Piece::Source(source),
+                ShellPart::Hole { value, place, takes } => match self.eval(value).await {
+                    Answer::Known(known) => {
+                        shell_command::Piece::Value { value: known, ty: &value.ty, place: *place, takes: *takes }
+                    }
+                    other => return Err(other),
+                },
+            });
+        }
+        shell_command::compose(parts).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+    }
+
+    /// The keys that an author wrote after `changes`; an argument that can't be told stands for any.
+    pub async fn keys(&self, keys: &[Key]) -> Vec<FactKey> {
+        let mut facts = Vec::with_capacity(keys.len());
+        for key in keys {
+            let kind = self.core.program.library.keys.get(&key.kind);
+            let mut args = Vec::with_capacity(key.args.len());
+            for (at, arg) in key.args.iter().enumerate() {
+                let ty = kind.and_then(|kind| kind.params.get(at)).map(|(_, ty)| ty);
+                let value = match self.eval(arg).await {
+                    Answer::Known(value) => ty
+                        .map_or(Ok(value.clone()), |ty| ask::coerce(value, ty, &self.core.program.root))
+                        .ok()
+                        .and_then(|value| value.to_text())
+                        .and_then(|text| ty.map_or(Some(text.clone()), |ty| ask::key_argument(text, ty))),
+                    _ => None,
+                };
+                args.push(value);
+            }
+            facts.push(FactKey { kind: key.kind.clone(), args });
+        }
+        facts
+    }
+
+    /// The message of an `else`, a `stop`: with what can't be told named in place.
+    pub async fn message(&self, text: &Text) -> String {
+        let mut out = String::new();
+        for part in &text.parts {
+            match part {
+                TextPart::Text(text) => out.push_str(text),
+                TextPart::Hole(hole) => match self.eval(hole).await {
+                    Answer::Known(value) => match value.to_text() {
+                        Some(text) => out.push_str(&text),
+                        None => out.push_str(&value.to_string()),
+                    },
+                    other => out.push_str(&crate::engine::wording::describe::hole(&other)),
+                },
+            }
+        }
+        out
+    }
+
+    /// A duration that was written, or computed; the reason where it can't be told.
+    pub async fn duration(&self, expr: &Expr) -> Result<std::time::Duration, Unknown> {
+        let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
+        match self.eval(expr).await {
+            Answer::Known(value) => match value.unsealed() {
+                Value::Duration(duration) => std::time::Duration::try_from(*duration)
+                    .map_err(|_| invalid(format!("{value} is no length of time"))),
+                other => Err(invalid(format!("a duration is needed, and this is {}", other.kind()))),
+            },
+            Answer::Absent(absence) => Err(invalid(format!("a duration is needed, and there is none: {}", absence.0))),
+            Answer::Unknown(unknown) => Err(unknown),
+        }
+    }
+}
+
+/// Pairs of key (or index) and item. The items of a secret are secret; those of a map that is not shown whole, too.
+pub fn items_of(value: &Value) -> Result<Items, Answer> {
+    match value.unsealed() {
+        Value::List(_) | Value::Map(_) => Ok(Items { whole: value.clone(), at: 0 }),
+        other => {
+            let reason = format!("{} can't be looped over", other.kind());
+            Err(Answer::unknown(UnknownCause::Invalid, reason))
+        }
+    }
+}
+
+/// Pairs of key (or index) and item, made as they are needed.
+#[derive(Clone)]
+pub struct Items {
+    whole: Value,
+    at: usize,
+}
+
+impl Iterator for Items {
+    type Item = (Value, Value);
+
+    fn next(&mut self) -> Option<(Value, Value)> {
+        let at = self.at;
+        self.at += 1;
+        let seal = |item: &Value| match &self.whole {
+            Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), item.clone())),
+            _ => item.clone(),
+        };
+        match self.whole.unsealed() {
+            Value::List(items) => items.get(at).map(|item| (Value::Number(Number::Int(at as i64)), seal(item))),
+            Value::Map(map) if map.hidden => {
+                // Where something lies is no secret.
+                let path =
+                    |item: &Value| matches!(item, Value::Text(text) if text.starts_with('/') && !text.contains("://"));
+                let hide = |key: &Arc<str>, item: &Value| match item {
+                    item if path(item) => item.clone(),
+                    Value::Secret(_) => item.clone(),
+                    item => Value::Secret(Sealed::new(key.clone(), item.clone())),
+                };
+                map.entries.get_index(at).map(|(key, item)| (Value::Text(key.clone()), hide(key, item)))
+            }
+            Value::Map(map) => {
+                let shown = |key: &Arc<str>, item: &Value| match &self.whole {
+                    Value::Secret(_) => seal(item),
+                    _ => compute::by_name(key, item),
+                };
+                map.entries.get_index(at).map(|(key, item)| (Value::Text(key.clone()), shown(key, item)))
+            }
+            _ => None,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let whole = match self.whole.unsealed() {
+            Value::List(items) => items.len(),
+            Value::Map(map) => map.entries.len(),
+            _ => 0,
+        };
+        let left = whole.saturating_sub(self.at);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Items {}
+
+/// The items of a list, the entries of a map, that met a condition, in their order.
+fn those(whole: &Value, met: &[bool]) -> Value {
+    let chosen = match whole.unsealed() {
+        Value::List(items) => Value::list(items.iter().zip(met).filter(|(_, met)| **met).map(|(item, _)| item.clone())),
+        Value::Map(map) => {
+            let entries = map.entries.iter().zip(met).filter(|(_, met)| **met);
+            let entries = entries.map(|((key, item), _)| (key.clone(), item.clone())).collect();
+            Value::Map(Arc::new(Map { entries, ..**map }))
+        }
+        other => other.clone(),
+    };
+    match whole {
+        Value::Secret(sealed) => Value::Secret(Sealed::new(sealed.name().clone(), chosen)),
+        _ => chosen,
+    }
+}
+
+/// Binds a loop's names to one of its items: `item`, or `key, item`.
+pub fn bind_item(site: &Site, vars: &[(Arc<str>, Var)], key: &Value, item: &Value, outdated: Option<Outdated>) -> Site {
+    let bound = |value: &Value| Bound { answer: Answer::Known(value.clone()), outdated };
+    match vars {
+        [(_, only)] => site.with(*only, bound(item)),
+        [(_, first), (_, second), ..] => site.with(*first, bound(key)).with(*second, bound(item)),
+        [] => site.clone(),
+    }
+}
+
+fn truth_value(truth: Truth) -> Answer {
+    match truth {
+        Truth::True => Answer::Known(Value::Bool(true)),
+        Truth::False => Answer::Known(Value::Bool(false)),
+        Truth::Unknown(unknown) => Answer::Unknown(unknown),
+    }
+}

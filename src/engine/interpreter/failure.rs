@@ -1,0 +1,82 @@
+//! Why a group or an action failed: in a line for the verdict, and as the records that a handler sees as `failures`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::diagnostic::Span;
+use crate::value::{Answer, Number, Value};
+
+use super::action::Failed;
+use crate::engine::evaluation::core::{Core, Site};
+use crate::engine::expects::group::{self, Asked};
+
+/// Why a group fails, in a line: its first expect that blocks, and how many more do.
+pub async fn reason(core: &Core, first: &Asked<'_>, more: usize) -> String {
+    let finding = first.findings.iter().find(|finding| !finding.holds()).or(first.findings.first());
+    let told = match finding {
+        Some(finding) => {
+            let place = format!("{}:{}", core.program.sources.name(finding.span), core.line(finding.span));
+            let kept = first.unkept.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+            // An id that was made up says nothing to its reader: the words that they wrote do.
+            let named = first.leaf.expect.named;
+            let what = match named {
+                true => format!("{}{}", first.leaf.id, finding.id),
+                false => group::asked_as(core, &first.leaf, finding).await.unwrap_or_else(|| finding.text.clone()),
+            };
+            format!("{what}: expected {}, found {}{kept} ({place})", finding.expected, finding.actual)
+        }
+        None => first.leaf.id.clone(),
+    };
+    match more {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
+}
+
+/// The records that a handler sees as `failures`, a row each.
+pub fn failures(core: &Core, asked: &Asked<'_>) -> Vec<Value> {
+    asked
+        .findings
+        .iter()
+        .filter(|finding| !finding.holds())
+        .map(|finding| {
+            let id = format!("{}{}", asked.leaf.id, finding.id);
+            let told = [("expect", &*id), ("expected", &finding.expected), ("found", &finding.actual)];
+            failure(core, &asked.leaf.site, finding.span, told)
+        })
+        .collect()
+}
+
+pub fn failure_of_action(core: &Core, site: &Site, failed: &Failed) -> Value {
+    let told =
+        [("action", &*failed.action), ("expected", "done"), ("found", &failed.reason), ("output", &failed.output)];
+    let Value::Record(record) = failure(core, site, failed.span, told) else { return Value::Null };
+    let mut record = (*record).clone();
+    if let Some(status) = failed.status {
+        record.fields.insert("status".into(), Answer::Known(Value::Number(Number::Int(status))));
+    }
+    Value::Record(Arc::new(record))
+}
+
+/// A record `failure`, as `stdlib/core.runbook` declares it; what is not told is absent.
+pub fn failure<'t>(core: &Core, site: &Site, span: Span, told: impl IntoIterator<Item = (&'t str, &'t str)>) -> Value {
+    let told: HashMap<&str, &str> = told.into_iter().collect();
+    let text = |field: &str| match told.get(field) {
+        Some(text) => Answer::Known(Value::text(*text)),
+        None => Answer::absent(format!("this failure has no `{field}`")),
+    };
+    let step = site.step.clone().unwrap_or_default();
+    Value::record(
+        "failure",
+        [
+            ("step", Answer::Known(Value::Text(step))),
+            ("expect", text("expect")),
+            ("action", text("action")),
+            ("expected", text("expected")),
+            ("found", text("found")),
+            ("line", Answer::Known(Value::Number(Number::Int(i64::from(core.line(span)))))),
+            ("output", Answer::Known(Value::text(*told.get("output").unwrap_or(&"")))),
+            ("status", Answer::absent("it ended without one")),
+        ],
+    )
+}

@@ -1,0 +1,5 @@
+//! Putting values, calls and findings into words.
+
+pub(super) mod describe;
+pub(super) mod diff;
+pub(super) mod in_place;
