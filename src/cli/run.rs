@@ -249,7 +249,7 @@ pub(super) fn exit_code(ended: &Ended) -> u8 {
         (_, Some(Cause::Terminate | Cause::Quit | Cause::HangUp)) => 143,
         (_, Some(Cause::Unkept(_))) => NOT_TOLD,
         (Verdict::Go, _) => 0,
-        (Verdict::NoGo, _) => 1,
+        (Verdict::NoGo | Verdict::RolledBack | Verdict::RollbackFailed, _) => 1,
     }
 }
 

@@ -234,7 +234,7 @@ fn expect(place: &Place, result: &ExpectResult) -> Case {
         _ if result.waived => Outcome::Waived(result.risk.clone().unwrap_or_default()),
         _ if result.warn => Outcome::Warned(result.message.clone().unwrap_or_default()),
         State::Differs => Outcome::Differed,
-        State::Unknown => Outcome::Unknown,
+        State::Unknown | State::Undecided => Outcome::Unknown,
     };
     let mut details = Vec::new();
     if outcome != Outcome::Held {

@@ -37,6 +37,8 @@ fn points(cases: &Cases) -> String {
     let verdict = match cases.verdict {
         Some(Verdict::Go) => "GO: ",
         Some(Verdict::NoGo) => "NO-GO: ",
+        Some(Verdict::RolledBack) => "ROLLED BACK: ",
+        Some(Verdict::RollbackFailed) => "ROLLBACK FAILED: ",
         None => "",
     };
     let held = cases.count(|outcome| *outcome == Outcome::Held);

@@ -102,6 +102,7 @@ impl Core {
             part: site.part,
             checklist: site.checklist.as_deref().map(str::to_owned),
             possible: site.possible.as_deref().map(str::to_owned),
+            not_reached: false,
         }
     }
 

@@ -50,6 +50,9 @@ pub struct Place {
     /// In a dry run: it may happen or not, and what that hangs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub possible: Option<String>,
+    /// In a dry run: behind the place where, as things stand, the run would end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_reached: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -243,6 +246,36 @@ pub enum Body {
         state: State,
         actual: String,
     },
+    /// In a dry run: whether a stop condition is quiet now.
+    StopPredicted {
+        /// The title of the stop block.
+        reason: String,
+        /// The condition, as it was written.
+        text: String,
+        state: StopState,
+        /// What was found.
+        actual: String,
+    },
+    /// Before the first action: everything that can be known ahead is checked.
+    PreflightStarted,
+    /// One thing that was checked.
+    PreflightChecked(Box<Check>),
+    /// All of it is checked. Not `ok`: the run does not start.
+    PreflightEnded {
+        ok: bool,
+        checked: u32,
+        /// How many of these refuse the run.
+        refused: u32,
+    },
+    /// In a dry run: as things stand, the run would end here; or, not `certain`, it may.
+    RunEndsHere {
+        certain: bool,
+        /// "deploy.up: expected 200, found 503"
+        reason: String,
+        /// What would then still be run: `on-failure`, `finally`, `rollback`, by step.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        then: Vec<String>,
+    },
     /// In a dry run: what a person would be asked.
     ConfirmPlanned {
         text: String,
@@ -313,7 +346,17 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         partial: Option<String>,
         elapsed: Seconds,
+        /// How many of the actions lie behind the place where the run would end.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        actions_not_reached: u32,
+        /// Where the run would end, as things stand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<String>,
     },
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The expect that a row belongs to: its id goes on where the expect's own ends. `known`: the ids of expects.
@@ -562,6 +605,20 @@ pub struct ExpectResult {
     /// In a dry run: as of now, and what may change it before this is asked: "line 31 changes it".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of_now: Option<String>,
+    /// In a dry run: judged on a value that an action declares it sets: "line 31 sets it".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<String>,
+    /// The row before it that rests on the same observation: `deploy.up.status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
+    /// In a check: the lines inside of it, from the outermost on, as `file:line`. The event's own place is the author's line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<String>,
+    /// The value that was expected, and the one that was found, where the condition compares two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_value: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_value: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -586,6 +643,54 @@ pub enum State {
     Holds,
     Differs,
     Unknown,
+    /// It was cut short before its deadline: a stop, a time limit, a signal.
+    Undecided,
+}
+
+/// Whether a stop condition would end the run now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopState {
+    Quiet,
+    WouldStop,
+    Unknown,
+}
+
+/// Something that a preflight checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    pub kind: CheckKind,
+    /// What it is: the program, the secret, the title of the confirmation or of the stop block.
+    pub what: String,
+    pub state: CheckState,
+    /// What was found; why it refuses; what brings it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckKind {
+    Lock,
+    Journal,
+    Stop,
+    Confirm,
+    Secret,
+    Program,
+    Backend,
+    Shell,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    Ready,
+    /// It is not there, and an earlier step declares that it brings it.
+    Expected,
+    /// It is not sure that it is needed: what it found is only told.
+    IfReached,
+    NotChecked,
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -605,6 +710,11 @@ pub enum Verdict {
     Go,
     #[serde(rename = "NO-GO")]
     NoGo,
+    /// Behind the run's own verdict: all that was begun was undone.
+    #[serde(rename = "ROLLED BACK")]
+    RolledBack,
+    #[serde(rename = "ROLLBACK FAILED")]
+    RollbackFailed,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -621,6 +731,8 @@ pub struct ExpectCounts {
     pub differed: u32,
     pub unknown: u32,
     pub waived: u32,
+    #[serde(default)]
+    pub undecided: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -628,6 +740,15 @@ pub struct StateCounts {
     pub holds: u32,
     pub differs: u32,
     pub unknown: u32,
+    /// Judged on what an action declares it sets.
+    #[serde(default)]
+    pub assumed: u32,
+    /// They differ, and an accepted risk covers them.
+    #[serde(default)]
+    pub accepted: u32,
+    /// Behind the place where the run would end.
+    #[serde(default)]
+    pub not_reached: u32,
 }
 
 /// Keeps the events of a run, before anyone is shown them.

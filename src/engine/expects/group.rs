@@ -682,6 +682,11 @@ pub async fn report(core: &Core, asked: &Asked<'_>) {
                 elapsed: Seconds::from(asked.elapsed),
                 within: leaf.timing.within.map(Seconds::from),
                 as_of_now: finding.outdated.map(|outdated| format!("line {} changes it", outdated.line)),
+                assumed: None,
+                shared: None,
+                inside: Vec::new(),
+                expected_value: None,
+                actual_value: None,
             })),
         );
     }

@@ -86,12 +86,15 @@ pub async fn dry_run(
                 holds: tally.all_of(State::Holds),
                 differs: tally.all_of(State::Differs),
                 unknown: tally.all_of(State::Unknown),
+                ..StateCounts::default()
             },
             as_of_now: tally.as_of_now,
             possibly: tally.possible,
             probes: tally.probes,
             partial: chosen.partial.clone(),
             elapsed: Seconds::from(began.elapsed()),
+            actions_not_reached: 0,
+            ends: None,
         },
     );
     core.emitter.tally()
@@ -151,6 +154,11 @@ impl<'c> Walk<'c> {
                     elapsed: Seconds::from(began.elapsed()),
                     within: None,
                     as_of_now: None,
+                    assumed: None,
+                    shared: None,
+                    inside: Vec::new(),
+                    expected_value: None,
+                    actual_value: None,
                 })),
             );
         }

@@ -550,6 +550,7 @@ impl<'c> Exec<'c> {
                     differed: sum.count_of(State::Differs),
                     unknown: sum.count_of(State::Unknown),
                     waived: sum.waived(),
+                    undecided: sum.count_of(State::Undecided),
                 },
                 recovered,
                 warnings: sum.warnings.into_values().chain(remarks).collect(),

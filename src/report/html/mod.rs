@@ -233,7 +233,7 @@ impl<W: Write + Send> Html<W> {
             match result.state {
                 State::Holds => section.states.holds += 1,
                 State::Differs => section.states.differs += 1,
-                State::Unknown => section.states.unknown += 1,
+                State::Unknown | State::Undecided => section.states.unknown += 1,
             }
             match row::class(result) {
                 "bad" | "unknown" => section.bad = true,

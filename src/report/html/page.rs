@@ -81,7 +81,7 @@ fn timeline(way: &[Stop]) -> String {
                      <span class=\"took\">{took}</span>"
                 )
             }
-            Way::Would(actions, StateCounts { holds, differs, unknown }) => {
+            Way::Would(actions, StateCounts { holds, differs, unknown, .. }) => {
                 let told = [(actions, "would run"), (holds, "hold now"), (differs, "differ now"), (unknown, "unknown")];
                 let told: Vec<String> = told
                     .iter()
@@ -144,10 +144,12 @@ pub(super) fn verdict(event: &Event) -> String {
         Verdict::Go if accepted.is_empty() => ("GO", "good"),
         Verdict::Go => ("GO with accepted risks", "doubt"),
         Verdict::NoGo => ("NO-GO", "bad"),
+        Verdict::RolledBack => ("ROLLED BACK", "bad"),
+        Verdict::RollbackFailed => ("ROLLBACK FAILED", "bad"),
     };
     let mut head = format!("<p class=\"decision {class}\">{}<strong>{word}</strong></p>\n", mark(class));
     let StepCounts { passed, recovered: mended, failed, skipped } = steps;
-    let ExpectCounts { held, differed, unknown, waived } = expects;
+    let ExpectCounts { held, differed, unknown, waived, .. } = expects;
     let _ = writeln!(
         head,
         "<p class=\"counts\">steps: {passed} passed, {mended} recovered, {failed} failed, {skipped} skipped · expects: {held} \
@@ -199,7 +201,7 @@ pub(super) fn unfinished(why: &str) -> String {
 /// What a dry run comes to.
 pub(super) fn summary(event: &Event) -> String {
     let Body::Summary { actions, expects, as_of_now, probes, elapsed, .. } = &event.body else { return String::new() };
-    let StateCounts { holds, differs, unknown } = expects;
+    let StateCounts { holds, differs, unknown, .. } = expects;
     format!(
         "<p class=\"decision plain\">{}<strong>Dry run</strong></p>\n<p class=\"counts\">Nothing was changed. {actions} actions \
          would be run · expects: {holds} hold now, {differs} differ now, {unknown} unknown, {as_of_now} of them as of now · \

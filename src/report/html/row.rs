@@ -84,6 +84,7 @@ impl Attempts {
             State::Holds => ("good", "holds"),
             State::Differs => ("bad", "still differs"),
             State::Unknown => ("unknown", "still unknown"),
+            State::Undecided => ("undecided", "not decided"),
         };
         let _ = write!(
             out,
@@ -102,6 +103,7 @@ pub(super) fn class(result: &ExpectResult) -> &'static str {
         _ if result.waived || result.warn => "doubt",
         State::Differs => "bad",
         State::Unknown => "unknown",
+        State::Undecided => "undecided",
     }
 }
 

@@ -243,7 +243,7 @@ impl Asked {
             None => (Tone::Dim, "◌"),
             Some((State::Holds, _)) => (Tone::Good, "✓"),
             Some((State::Differs, _)) => (Tone::Bad, "✗"),
-            Some((State::Unknown, _)) => (Tone::Doubtful, "?"),
+            Some((State::Unknown | State::Undecided, _)) => (Tone::Doubtful, "?"),
         };
         let line = Line::default().with(tone, format!("  {mark} ")).with(Tone::Plain, self.words.as_str());
         let times = match self.attempts {

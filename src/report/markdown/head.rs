@@ -32,6 +32,7 @@ impl Asked {
             _ if result.waived => "accepted",
             State::Differs => "differed",
             State::Unknown => "unknown",
+            State::Undecided => "not decided",
         };
         self.0.insert(row.to_owned(), state);
     }
@@ -83,6 +84,8 @@ pub(super) fn verdict(event: &Event, sums: &[Sum]) -> String {
         Verdict::Go if accepted.is_empty() => "✅ **GO**",
         Verdict::Go => "✅ **GO** with accepted risks",
         Verdict::NoGo => "❌ **NO-GO**",
+        Verdict::RolledBack => "↩ **ROLLED BACK**",
+        Verdict::RollbackFailed => "❌ **ROLLBACK FAILED**",
     };
     let mut head = format!(
         "{word} — steps: {} passed, {} recovered, {} failed, {} skipped; expects: {} held, {} differed, {} unknown, \

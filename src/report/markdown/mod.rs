@@ -147,6 +147,7 @@ impl<W: Write + Send> Markdown<W> {
             State::Holds => "✅ holds now",
             State::Differs => "❌ **differs now**",
             State::Unknown => "❔ **unknown**",
+            State::Undecided => "❔ **not decided**",
         };
         let as_of_now =
             result.as_of_now.as_deref().map(|why| format!(" — _as of now; {}_", escaped(why))).unwrap_or_default();
@@ -154,7 +155,7 @@ impl<W: Write + Send> Markdown<W> {
         self.steps.push_str(&format!("- {word} {}{line}{as_of_now}\n", called(place, result, code)));
         match result.state {
             State::Holds => {}
-            State::Unknown => {
+            State::Unknown | State::Undecided => {
                 let reason = result.reason.as_deref().unwrap_or(&result.actual);
                 self.steps.push_str(&format!("  {}\n", escaped(reason)));
             }

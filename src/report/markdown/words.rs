@@ -19,6 +19,7 @@ pub(super) fn evidence(place: &Place, result: &ExpectResult) -> String {
         _ if result.warn => "⚠️",
         State::Differs => "❌",
         State::Unknown => "❔ unknown",
+        State::Undecided => "❔ not decided",
     };
     let what = format!("{}{}", called(place, result, cell_code), line(place, result));
     let mut found = match (&result.reason, result.state) {

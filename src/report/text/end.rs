@@ -22,6 +22,8 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
         let word = match verdict {
             Verdict::Go => self.paint.good_block(" GO "),
             Verdict::NoGo => self.paint.bad_block(" NO-GO "),
+            Verdict::RolledBack => self.paint.bad_block(" ROLLED BACK "),
+            Verdict::RollbackFailed => self.paint.bad_block(" ROLLBACK FAILED "),
         };
         let mut counts = vec![format!("{} passed", steps.passed)];
         for (count, what) in [(steps.recovered, "recovered"), (steps.failed, "failed"), (steps.skipped, "skipped")] {
@@ -76,7 +78,8 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
     }
 
     pub(super) fn summary(&mut self, event: &Event) {
-        let Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, elapsed } = &event.body
+        let Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, elapsed, .. } =
+            &event.body
         else {
             return;
         };

@@ -338,6 +338,11 @@ impl<P: Write + Send, R: Write + Send> Sink for Text<P, R> {
             }
             Body::Verdict { .. } => self.verdict(event),
             Body::Summary { .. } => self.summary(event),
+            Body::StopPredicted { .. }
+            | Body::PreflightStarted
+            | Body::PreflightChecked(_)
+            | Body::PreflightEnded { .. }
+            | Body::RunEndsHere { .. } => {}
             Body::ConfirmPlanned { text, role, answer } => {
                 self.belongs(place);
                 let answer = answer.as_ref().map(|answer| format!("  {}", safe(answer))).unwrap_or_default();

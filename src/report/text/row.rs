@@ -33,7 +33,7 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
                 let now = if dry { self.paint.dim("holds now  ") } else { String::new() };
                 self.line(&format!("  {} {now}{name}{told}{subject}{asked}{as_of_now}", self.paint.good("✓")));
             }
-            State::Differs | State::Unknown => {
+            State::Differs | State::Unknown | State::Undecided => {
                 let unknown = result.state == State::Unknown;
                 let mark = match (unknown, result.warn) {
                     _ if result.waived => self.paint.doubtful("~"),
