@@ -172,7 +172,7 @@ step a {
         story
     };
     resume(&story(""), &[], 4, &["in doubt", "a.todo", "does not hold now"]);
-    let done = story("rm #{name};");
+    let done = story("rm -f #{name};");
     resume(&done, &[], 0, &["counts as done: `file(\"a.todo\") is absent` did not hold before it"]);
     assert_eq!(log(&done), "a.todo\nb.todo\nc.todo\n");
     // Ids tell the items apart.

@@ -9,7 +9,7 @@ use crate::value::Type;
 use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
 use super::network_client;
-use super::program::{Arg, Call, Effect, ExprKind, Native, ShellPart, ShellPlace, ShellTakes, ShellText, Wants};
+use super::program::{Arg, Call, Effect, ExprKind, Native, Shell, ShellPart, ShellPlace, ShellTakes, ShellText, Wants};
 use super::shell_text::{self, PlacedPart};
 use super::types;
 
@@ -106,7 +106,7 @@ impl Checker {
                 let command = match &arg.value.kind {
                     tree::ExprKind::String(literal) => Arg::Shell(self.shell(ctx, literal).0),
                     tree::ExprKind::List(items) => Arg::Value(self.argument_list(ctx, items, arg.value.span)),
-                    tree::ExprKind::Bad => Arg::Shell(ShellText { parts: Vec::new(), span: arg.value.span }),
+                    tree::ExprKind::Bad => Arg::Shell(Checker::no_shell_text(arg.value.span)),
                     _ => {
                         let message = "a shell command is written out, never computed";
                         let help = "write it as a string, with values as `#{value}`; they never become source";
@@ -115,7 +115,7 @@ impl Checker {
                                 .label("not a string literal")
                                 .help(help),
                         );
-                        Arg::Shell(ShellText { parts: Vec::new(), span: arg.value.span })
+                        Arg::Shell(Checker::no_shell_text(arg.value.span))
                     }
                 };
                 placed[place] = Some((command, arg.value.span));
@@ -208,7 +208,7 @@ impl Checker {
                         self.expr(ctx, hole);
                     }
                 }
-                return (ShellText { parts: Vec::new(), span: literal.span }, false);
+                return (Self::no_shell_text(literal.span), false);
             }
         };
         let mut lowered = Vec::with_capacity(parts.len());
@@ -225,7 +225,17 @@ impl Checker {
                 }
             });
         }
-        (ShellText { parts: lowered, span: literal.span }, false)
+        let shell = self.shell_of(ctx);
+        (ShellText { parts: lowered, shell, span: literal.span }, false)
+    }
+
+    /// What reads the commands of a file: its text means one thing, whoever uses it.
+    fn shell_of(&self, ctx: &Ctx) -> Shell {
+        if ctx.unit + 1 == self.units.len() { self.shell } else { Shell::default() }
+    }
+
+    fn no_shell_text(span: Span) -> ShellText {
+        ShellText { parts: Vec::new(), shell: Shell::default(), span }
     }
 
     /// A value that becomes a word of a command, or several.

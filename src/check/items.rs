@@ -11,7 +11,7 @@ use super::expr::Checked;
 use super::names::{Callable, Checker, Ctx, Member, Signature};
 use super::program::{
     Arg, Call, Definition, Expr, ExprKind, Global, GlobalKind, Handler, Link, LinkKind, Member as GroupMember, OnStop,
-    Rollback, RunTarget, Step, Stmt, Stop, Wants,
+    Proof, Rollback, RunTarget, Shell, Step, Stmt, Stop, StopKind, Wants,
 };
 use super::stmt::Ids;
 
@@ -24,9 +24,20 @@ pub(super) struct Head {
     pub owner: Option<Arc<str>>,
     pub timeout: Option<std::time::Duration>,
     pub lock: Option<Arc<str>>,
+    pub shell: Shell,
     pub on_stop: OnStop,
+    pub proof: Proof,
     /// How far off the end of an accepted risk may be.
     pub longest_risk: jiff::SignedDuration,
+}
+
+/// The shell that a header names.
+pub(super) fn shell(header: &tree::Header) -> Option<Shell> {
+    let entry = header.entries.iter().find(|entry| &*entry.name.text == "shell")?;
+    match &entry.value.kind {
+        tree::ExprKind::String(text) => Shell::named(&text.plain()?),
+        _ => None,
+    }
 }
 
 impl Checker {
@@ -36,7 +47,9 @@ impl Checker {
             owner: None,
             timeout: None,
             lock: None,
+            shell: Shell::default(),
             on_stop: OnStop::default(),
+            proof: Proof::default(),
             longest_risk: LONGEST_RISK,
         };
         match header.title.plain() {
@@ -83,8 +96,15 @@ impl Checker {
                 }
                 ("on-stop", tree::ExprKind::Name(word)) if &*word.text == "leave" => head.on_stop = OnStop::Leave,
                 ("on-stop", _) => self.error(wrong("`rollback` or `leave`")),
+                ("proof", tree::ExprKind::Name(word)) if &*word.text == "none" => head.proof = Proof::None,
+                ("proof", _) => {
+                    let help = "without the entry a GO needs an expect that was decided true";
+                    self.error(wrong("`none`, or left out").help(help));
+                }
+                ("shell", _) if shell(header).is_some() => head.shell = shell(header).unwrap_or_default(),
+                ("shell", _) => self.error(wrong("`\"sh\"` (`/bin/sh -eu`) or `\"bash\"` (`bash -euo pipefail`)")),
                 (name, _) => {
-                    let known = ["language", "owner", "timeout", "lock", "on-stop", "longest-risk"];
+                    let known = ["language", "owner", "timeout", "lock", "on-stop", "longest-risk", "proof", "shell"];
                     let help = match crate::diagnostic::did_you_mean(name, known) {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("a header has {}", known.join(", ")),
@@ -244,17 +264,30 @@ impl Checker {
         for item in &items {
             let ItemKind::Stop(stop) = &item.kind else { continue };
             let reason = self.shown_text(&ctx, &stop.reason);
-            let when = self.condition(&ctx, &stop.when);
-            if !when.probes {
+            let condition = self.condition(&ctx, &stop.condition);
+            if !condition.probes {
                 let message = "this condition can't change while the run goes on";
                 let help = "ask something of the world: a probe, such as `http.get(…)` or `file(…)`";
-                self.error(Diagnostic::new(Code::WithinWithoutProbe, when.expr.span, message).help(help));
+                self.error(Diagnostic::new(Code::WithinWithoutProbe, condition.expr.span, message).help(help));
             }
             let hold = stop.hold.as_ref().map(|hold| self.typed(&ctx, hold, &Type::Duration).expr);
             let every = stop.every.as_ref().map(|every| self.typed(&ctx, every, &Type::Duration).expr);
+            let kind = match (stop.unless, hold) {
+                (None, hold) => StopKind::When { hold },
+                (Some(_), Some(hold)) => StopKind::Unless { hold },
+                (Some(word), None) => {
+                    let message = "`unless` needs a time: for how long the condition may be not true";
+                    let help =
+                        "write `unless … for 30s`: false, absent and unknown count alike; `for 0s` trips at once";
+                    self.error(
+                        Diagnostic::new(Code::UnlessWithoutTime, word, message).label("no `for` behind it").help(help),
+                    );
+                    continue;
+                }
+            };
             let since = stop.since.as_ref().and_then(|name| self.step_named(name));
             let except = stop.except.iter().filter_map(|name| self.step_named(name)).collect();
-            stops.push(Stop { reason, when: when.expr, hold, every, since, except, span: item.span });
+            stops.push(Stop { reason, condition: condition.expr, kind, every, since, except, span: item.span });
         }
         self.units[main].tree.items = items;
         stops

@@ -116,6 +116,10 @@ impl Checker {
             ItemKind::Header(header) => Some((header.clone(), item.span)),
             _ => None,
         });
+        // What reads a command decides what may stand in it.
+        if let Some((header, _)) = &header {
+            self.shell = items::shell(header).unwrap_or_default();
+        }
         let params = self.params(main, settings);
         self.globals();
         let (checks, actions) = self.definitions();
@@ -147,7 +151,9 @@ impl Checker {
             owner: head.owner,
             timeout: head.timeout,
             lock: head.lock,
+            shell: head.shell,
             on_stop: head.on_stop,
+            proof: head.proof,
             span,
             params,
             globals: std::mem::take(&mut self.program_globals),

@@ -10,7 +10,7 @@ use crate::syntax::tree::{self, ItemKind, Name};
 use crate::value::Type;
 
 use super::library::{full_name, resolve_type};
-use super::program::{Global, Library, Native, Var, Wants};
+use super::program::{Global, Library, Native, Shell, Var, Wants};
 
 /// A file: the runbook, a module it uses, or one of the standard library.
 #[derive(Clone)]
@@ -83,6 +83,8 @@ pub(super) struct Checker {
     pub checks: Vec<Signature>,
     pub actions: Vec<Signature>,
     pub program_globals: Vec<Global>,
+    /// The shell of the runbook's own commands.
+    pub shell: Shell,
     pub steps: Vec<StepInfo>,
     /// Steps by name.
     pub step_index: HashMap<Arc<str>, usize>,
@@ -131,6 +133,7 @@ impl Checker {
             checks: Vec::new(),
             actions: Vec::new(),
             program_globals: Vec::new(),
+            shell: Shell::default(),
             steps: Vec::new(),
             step_index: HashMap::new(),
             used_modules: std::collections::HashSet::new(),

@@ -23,7 +23,11 @@ pub struct Program {
     pub timeout: Option<std::time::Duration>,
     /// No two runs with this name at once, on one host.
     pub lock: Option<Arc<str>>,
+    /// The shell of the commands in the runbook's own file.
+    pub shell: Shell,
     pub on_stop: OnStop,
+    /// Whether GO needs an expect that was decided true.
+    pub proof: Proof,
     pub span: Span,
     /// The `param`s of the runbook itself, with the values they have in this run.
     pub params: Vec<ParamValue>,
@@ -94,22 +98,34 @@ pub struct Risk {
     pub title: Arc<str>,
     /// Ids of expects; with `*`, patterns.
     pub covers: Vec<Arc<str>>,
+    /// It covers what is unknown, too, not only what is known to be false.
+    pub covers_unknown: bool,
     pub until: jiff::Timestamp,
     pub approver: Arc<str>,
     pub reason: Arc<str>,
     pub span: Span,
 }
 
+/// A standing condition that ends the run.
 #[derive(Clone, Debug)]
 pub struct Stop {
     pub reason: Text,
-    pub when: Expr,
-    pub hold: Option<Expr>,
+    pub condition: Expr,
+    pub kind: StopKind,
     pub every: Option<Expr>,
     /// The step from whose start on it is asked.
     pub since: Option<usize>,
     pub except: Vec<usize>,
     pub span: Span,
+}
+
+/// When a stop block trips.
+#[derive(Clone, Debug)]
+pub enum StopKind {
+    /// `when C for D`: once `C` has been true for `D` (at once without one), or unknown for 30 s.
+    When { hold: Option<Expr> },
+    /// `unless C for D`: once `C` has not been true (false, absent or unknown) for `D`.
+    Unless { hold: Expr },
 }
 
 #[derive(Clone, Debug)]
@@ -136,6 +152,50 @@ pub enum OnStop {
     Leave,
     /// The steps that have begun are undone, newest first.
     Rollback,
+}
+
+/// What a GO rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// At least one blocking expect that was decided true and not waived: without one, nothing was proven.
+    #[default]
+    Required,
+    /// `proof = none` in the header: the run only does things.
+    None,
+}
+
+/// The program that reads the text of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// `/bin/sh -eu`. What stands there may not know pipefail (dash before 0.5.13 does not).
+    #[default]
+    Sh,
+    /// `bash -euo pipefail`.
+    Bash,
+}
+
+impl Shell {
+    /// As it is written: `shell = "bash"`.
+    pub fn named(name: &str) -> Option<Shell> {
+        match name {
+            "sh" => Some(Shell::Sh),
+            "bash" => Some(Shell::Bash),
+            _ => None,
+        }
+    }
+
+    /// The program and its options; the text of the command is the next argument.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Shell::Sh => &["/bin/sh", "-eu", "-c"],
+            Shell::Bash => &["bash", "-euo", "pipefail", "-c"],
+        }
+    }
+
+    /// A pipeline fails if any command in it does.
+    pub fn sees_pipe_failures(self) -> bool {
+        self == Shell::Bash
+    }
 }
 
 /// How a step is undone.
@@ -492,6 +552,8 @@ pub enum Arg {
 #[derive(Clone, Debug)]
 pub struct ShellText {
     pub parts: Vec<ShellPart>,
+    /// What reads it.
+    pub shell: Shell,
     pub span: Span,
 }
 

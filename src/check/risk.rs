@@ -12,7 +12,11 @@ use super::names::{Checker, Ctx};
 use super::program::{Decision, Risk, VERDICT};
 use super::stmt::Ids;
 
+/// What has to be said.
 const ENTRIES: [&str; 4] = ["covers", "until", "approver", "reason"];
+
+/// What may be said beside it.
+const COVERS_UNKNOWN: &str = "covers-unknown";
 
 impl Checker {
     pub(super) fn verdict(&mut self, main: usize) -> Option<Decision> {
@@ -79,6 +83,7 @@ impl Checker {
         longest: SignedDuration,
     ) -> Option<Risk> {
         let mut seen: HashMap<Arc<str>, Span> = HashMap::new();
+        let mut covers_unknown = false;
         let (mut covers, mut until, mut approver, mut reason) = (None, None, None, None);
         for entry in &risk.entries {
             let name = &entry.name;
@@ -101,10 +106,13 @@ impl Checker {
                 ("approver", _) => self.error(wrong("a text: who answers for it")),
                 ("reason", ExprKind::String(text)) if said(text).is_some() => reason = said(text),
                 ("reason", _) => self.error(wrong("a text: why it can be lived with")),
+                (COVERS_UNKNOWN, ExprKind::Bool(value)) => covers_unknown = *value,
+                (COVERS_UNKNOWN, _) => self.error(wrong("`true` or `false`: whether what is unknown is covered, too")),
                 (other, _) => {
-                    let help = match did_you_mean(other, ENTRIES) {
+                    let entries = || ENTRIES.into_iter().chain([COVERS_UNKNOWN]);
+                    let help = match did_you_mean(other, entries()) {
                         Some(meant) => format!("did you mean `{meant}`?"),
-                        None => format!("it has {}", ENTRIES.join(", ")),
+                        None => format!("it has {}", entries().collect::<Vec<_>>().join(", ")),
                     };
                     let message = format!("an accepted risk has no entry `{other}`");
                     self.error(Diagnostic::new(Code::UnknownName, name.span, message).label("unknown").help(help));
@@ -131,7 +139,7 @@ impl Checker {
             let help = "look whether it is still needed; if it is, accept it anew";
             self.error(Diagnostic::new(Code::RiskRanOut, at, message).label("in the past").help(help));
         }
-        Some(Risk { title, covers: covers?, until, approver: approver?, reason: reason?, span })
+        Some(Risk { title, covers: covers?, covers_unknown, until, approver: approver?, reason: reason?, span })
     }
 
     /// The id of a covered expect, or a pattern of ids.

@@ -74,6 +74,7 @@ codes! {
     CheckAsValue = "0304" Error "a check or action used as a value";
     RecursiveDefinition = "0305" Error "a check or action that comes back to itself";
     ImpossibleTiming = "0306" Error "times that can't be met";
+    UnlessWithoutTime = "0307" Error "`unless` without a time";
 
     // Shell strings
     ShellPlace = "0401" Error "a value where a shell may not take it as data";

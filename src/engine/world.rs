@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::program::Native;
+use crate::check::program::{Native, Shell};
 use crate::value::{Answer, Map, Number, Record, Value};
 
 use super::redact::Redactor;
@@ -185,6 +185,7 @@ pub enum ArgValue {
 /// A shell command whose values come to it by the environment: text that came from a value is never source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShellCommand {
+    pub shell: Shell,
     /// The text for `sh -c`, which refers to the variables.
     pub source: String,
     /// The variables that the text refers to.

@@ -123,11 +123,13 @@ pub struct AcceptRisk {
     pub entries: Vec<Binding>,
 }
 
-/// `stop "why" { when … for 10s every 5s; since deploy; except during degraded }`
+/// `stop "why" { when … for 10s every 5s; since deploy; except during degraded }`, or `unless … for 5s`
 #[derive(Clone, Debug)]
 pub struct StopBlock {
     pub reason: StringLit,
-    pub when: Expr,
+    pub condition: Expr,
+    /// `unless`: it trips when the condition has not been true.
+    pub unless: Option<Span>,
     pub hold: Option<Expr>,
     pub every: Option<Expr>,
     pub since: Option<Name>,

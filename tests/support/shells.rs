@@ -83,7 +83,7 @@ pub fn composed_of(text: &str, value: &Value, ty: &Type) -> Result<(String, Vec<
             Piece::Value { value: value.clone(), ty, place: *place, takes: *takes }
         }
     });
-    let command = compose(pieces.collect())?;
+    let command = compose(runbook::check::program::Shell::Sh, pieces.collect())?;
     let env = command.env.into_iter().map(|(name, value)| (name, value.to_text().unwrap_or_default().to_string()));
     Ok((command.source, env.collect()))
 }

@@ -445,7 +445,7 @@ impl<'c> Eval<'c> {
                 },
             });
         }
-        shell_command::compose(parts).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
+        shell_command::compose(text.shell, parts).map_err(|why| Answer::unknown(UnknownCause::Invalid, why))
     }
 
     /// The keys that an author wrote after `changes`; an argument that can't be told stands for any.

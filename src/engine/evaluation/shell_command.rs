@@ -3,7 +3,7 @@
 //! Each value reaches the shell as an environment variable, and the text refers to it in the way that fits where it
 //! stands. Quoting the value into the text instead would not do: `"#{v}"` would run a `$(…)` inside it.
 
-use crate::check::program::{ShellPlace, ShellTakes};
+use crate::check::program::{Shell, ShellPlace, ShellTakes};
 use crate::value::{Type, Value};
 
 use crate::engine::world::ShellCommand;
@@ -18,8 +18,8 @@ pub enum Piece<'p> {
 const LONGEST: usize = 128 * 1024 - 64;
 
 /// Composes the text for `sh -c` and its variables; says what is wrong with a value that can't be passed.
-pub fn compose(pieces: Vec<Piece<'_>>) -> Result<ShellCommand, String> {
-    let mut command = ShellCommand { source: String::new(), env: Vec::new() };
+pub fn compose(shell: Shell, pieces: Vec<Piece<'_>>) -> Result<ShellCommand, String> {
+    let mut command = ShellCommand { shell, source: String::new(), env: Vec::new() };
     for piece in pieces {
         match piece {
             Piece::Source(source) => command.source.push_str(source),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::check::program::{Confirm, Definition, Expr, Member, Program, Run, RunTarget, Step, Stmt};
+use crate::check::program::{Confirm, Definition, Expr, Member, Program, Run, RunTarget, Step, Stmt, StopKind};
 use crate::value::{Answer, Truth, Unknown, UnknownCause};
 
 use super::action;
@@ -120,9 +120,17 @@ impl<'c> Walk<'c> {
             };
             let eval = Eval::new(self.core, &site, &Round::new());
             let began = Instant::now();
-            let truth = eval.truth(&stop.when).await;
+            let truth = eval.truth(&stop.condition).await;
+            let (word, wanted, quiet) = match stop.kind {
+                StopKind::When { .. } => ("when", "does not hold", false),
+                StopKind::Unless { .. } => ("unless", "holds", true),
+            };
             let (state, actual, reason, cause) = match truth {
+                Truth::True if quiet => (State::Holds, "it holds".to_owned(), None, None),
                 Truth::True => (State::Differs, "it holds: the run would be stopped".to_owned(), None, None),
+                Truth::False if quiet => {
+                    (State::Differs, "it does not hold: the run would be stopped".to_owned(), None, None)
+                }
                 Truth::False => (State::Holds, "it does not hold".to_owned(), None, None),
                 Truth::Unknown(unknown) => {
                     let reason = unknown.reason.to_string();
@@ -139,8 +147,8 @@ impl<'c> Walk<'c> {
                     asked: None,
                     check: None,
                     via: Vec::new(),
-                    text: format!("stop when {}", self.core.words(stop.when.span)),
-                    expected: "does not hold".to_owned(),
+                    text: format!("stop {word} {}", self.core.words(stop.condition.span)),
+                    expected: wanted.to_owned(),
                     actual,
                     reason,
                     cause,

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::check::program::{Program, Stop};
+use crate::check::program::{Program, Stop, StopKind};
 use crate::value::Truth;
 
 use crate::engine::cancel::{Cause, Flag};
@@ -109,11 +109,19 @@ impl Watch {
     async fn ask(&self, core: &Core, stop: &Stop, since: &Mutex<Since>, flag: &Flag, last: bool) {
         let round = Round::new();
         let eval = Eval::new(core, &Site::default(), &round);
-        let hold = match &stop.hold {
-            Some(hold) => eval.duration(hold).await.unwrap_or_default(),
-            None => Duration::ZERO,
+        let hold = match &stop.kind {
+            StopKind::When { hold: Some(hold) } | StopKind::Unless { hold } => {
+                eval.duration(hold).await.unwrap_or_default()
+            }
+            StopKind::When { hold: None } => Duration::ZERO,
         };
-        let truth = eval.truth(&stop.when).await;
+        let truth = eval.truth(&stop.condition).await;
+        let (truth, found) = match (&stop.kind, truth) {
+            (StopKind::When { .. }, truth) => (truth, "it holds".to_owned()),
+            (StopKind::Unless { .. }, Truth::True) => (Truth::False, String::new()),
+            (StopKind::Unless { .. }, Truth::False) => (Truth::True, "it does not hold".to_owned()),
+            (StopKind::Unless { .. }, Truth::Unknown(unknown)) => (Truth::True, format!("unknown: {}", unknown.reason)),
+        };
         // It may have come to a step that it excepts while it was asked.
         if !last && !self.applies(stop) {
             return;
@@ -128,7 +136,7 @@ impl Watch {
                     if now.saturating_duration_since(began) < hold {
                         return;
                     }
-                    (State::Holds, "it holds".to_owned())
+                    (State::Holds, found)
                 }
                 Truth::False => {
                     *since = Since::default();
@@ -151,7 +159,7 @@ impl Watch {
             _ => reason.as_str().into(),
         };
         if flag.cause().is_none() {
-            let text = core.words(stop.when.span);
+            let text = core.words(stop.condition.span);
             core.emit(&Site::default(), stop.span, Body::StopHeld { reason, text, state, actual });
         }
         flag.raise(Cause::Stop(told));

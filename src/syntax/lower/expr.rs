@@ -44,7 +44,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// An `expr` or `wide`.
+    /// An `expr`, `wide` or `amount`.
     pub(super) fn expr(&mut self, pair: Pair<'_, Rule>) -> Expr {
         let mut tokens = Vec::new();
         let mut not = None;
@@ -54,7 +54,7 @@ impl Lowering<'_> {
             match pair.as_rule() {
                 Rule::not => not = Some(span),
                 Rule::minus => minus = Some(span),
-                Rule::op => tokens.push(Token::Op(operator(pair.as_str()), span)),
+                Rule::op | Rule::arithmetic => tokens.push(Token::Op(operator(pair.as_str()), span)),
                 Rule::test => {
                     let words: Vec<&str> = pair.as_str().split_whitespace().collect();
                     let test = match words.last() {

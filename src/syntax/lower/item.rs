@@ -158,7 +158,8 @@ impl Lowering<'_> {
     fn stop_block(&mut self, pair: Pair<'_, Rule>, span: Span) -> ItemKind {
         let mut stop = StopBlock {
             reason: Self::no_string(span),
-            when: Expr { kind: ExprKind::Bad, span },
+            condition: Expr { kind: ExprKind::Bad, span },
+            unless: None,
             hold: None,
             every: None,
             since: None,
@@ -168,11 +169,15 @@ impl Lowering<'_> {
             match part.as_rule() {
                 Rule::open_brace | Rule::close_brace => {}
                 Rule::bad_line => self.bad(&part, Rule::one_stmt),
-                Rule::stop_when => {
+                rule @ (Rule::stop_when | Rule::stop_unless) => {
+                    if rule == Rule::stop_unless {
+                        let whole = self.span(&part);
+                        stop.unless = Some(Span { end: whole.start + 6, ..whole });
+                    }
                     for part in part.into_inner() {
                         let at = self.span(&part);
                         match part.as_rule() {
-                            Rule::expr => stop.when = self.expr(part),
+                            Rule::expr => stop.condition = self.expr(part),
                             Rule::hold => stop.hold = Some(self.modifier(part, at)),
                             Rule::every => stop.every = Some(self.modifier(part, at)),
                             _ => {}

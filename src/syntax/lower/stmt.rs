@@ -71,7 +71,7 @@ impl Lowering<'_> {
                 StmtKind::Stop(why.map(|pair| self.string(pair)))
             }
             Rule::retry => {
-                let mut exprs = pair.into_inner().filter(|pair| pair.as_rule() == Rule::expr);
+                let mut exprs = pair.into_inner().filter(|pair| pair.as_rule() == Rule::amount);
                 let times = exprs.next();
                 let after = exprs.next();
                 StmtKind::Retry { times: self.expr_or_bad(times, span), after: after.map(|pair| self.expr(pair)) }

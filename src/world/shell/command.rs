@@ -71,12 +71,13 @@ impl Command {
 
     pub fn of(request: &Request) -> Result<Self, String> {
         let mut env: Vec<(String, String)> = Vec::new();
-        let program = match request.shell("command") {
+        let program: Vec<String> = match request.shell("command") {
             Some(command) => {
                 for (name, value) in &command.env {
                     env.push((name.clone(), value.unsealed().to_text().unwrap_or_default().to_string()));
                 }
-                vec!["/bin/sh".to_owned(), "-c".to_owned(), command.source.clone()]
+                let shell = command.shell.words().iter().map(|word| (*word).to_owned());
+                shell.chain([command.source.clone()]).collect()
             }
             None => {
                 let argv = request.list("argv").or_else(|| request.list("command")).unwrap_or_default();
