@@ -15,21 +15,8 @@ use super::program::{
     Effect, FieldType, KeyArg, KeyKind, KeyPattern, Library, Module, Native, NativeChanges, NativeParam, RecordType,
 };
 
-/// Every file of the standard library, by its module's name.
-pub const FILES: &[(&str, &str)] = &[
-    ("compose", include_str!("../../stdlib/compose.runbook")),
-    ("core", include_str!("../../stdlib/core.runbook")),
-    ("docker", include_str!("../../stdlib/docker.runbook")),
-    ("env", include_str!("../../stdlib/env.runbook")),
-    ("file", include_str!("../../stdlib/file.runbook")),
-    ("http", include_str!("../../stdlib/http.runbook")),
-    ("net", include_str!("../../stdlib/net.runbook")),
-    ("prompt", include_str!("../../stdlib/prompt.runbook")),
-    ("secrets", include_str!("../../stdlib/secrets.runbook")),
-    ("sh", include_str!("../../stdlib/sh.runbook")),
-    ("shell", include_str!("../../stdlib/shell.runbook")),
-    ("time", include_str!("../../stdlib/time.runbook")),
-];
+/// Every file of the standard library, by its module's name: found when this program is built.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
 
 /// The standard library, read.
 pub struct Stdlib {

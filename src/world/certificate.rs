@@ -6,10 +6,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_platform_verifier::Verifier;
@@ -20,10 +20,13 @@ use x509_parser::prelude::X509Certificate;
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::http::tls_words;
+use super::registry::{Registered, probe};
+use super::tls::{authority, tls_words};
+
+pub(super) const NATIVES: &[Registered] = &[probe("net.certificate", |_, request| look(request).boxed())];
 
 /// `net.certificate(host, port)`
-pub(super) async fn look(request: Request) -> Answer {
+async fn look(request: Request) -> Answer {
     let limit = request.duration("timeout").unwrap_or(request.limit);
     super::within(limit, async move { asked(&request).await.unwrap_or_else(Answer::Unknown) }).await
 }
@@ -66,20 +69,6 @@ async fn asked(request: &Request) -> Result<Answer, Unknown> {
         (Some(seen), _) => record(&seen),
         (None, Ok(_)) => Err(no_answer(format!("{place} showed no certificate"))),
         (None, Err(_)) => Err(no_answer(format!("{place} does not speak TLS"))),
-    }
-}
-
-/// The certificates of an own authority.
-pub(super) async fn authority(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unknown> {
-    let unreadable = |why: String| {
-        let path = path.display();
-        Unknown::new(UnknownCause::Unreadable, format!("the certificates of `{path}` can't be read: {why}"))
-    };
-    let pem = tokio::fs::read(path).await.map_err(|error| unreadable(super::io_words(&error)))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(unreadable("it is no PEM".to_owned())),
     }
 }
 

@@ -9,15 +9,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
 
-use crate::engine::world::{Outcome, Output, Request};
+use crate::engine::world::{Outcome, Request};
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 use super::docker::{Docker, Labelled};
+use super::registry::{Order, Registered, action, probe};
 use super::shell;
+
+macro_rules! asked {
+    (|$compose:ident, $docker:ident, $request:ident| $asking:expr) => {
+        |eyes, request| {
+            let ($compose, $docker) = (eyes.backends.compose.clone(), eyes.backends.docker.clone());
+            super::in_time(request, move |$request| async move { $asking.await })
+        }
+    };
+}
+
+pub(super) const NATIVES: &[Registered] = &[
+    probe("compose.version", asked!(|compose, _docker, _request| compose.version())),
+    probe("compose.services", asked!(|compose, _docker, request| compose.services(&request))),
+    probe("compose.drift", asked!(|compose, docker, request| compose.drift(&docker, &request))),
+    probe("compose.logs", asked!(|compose, docker, request| compose.logs(&docker, &request))),
+    action("compose.up", |hands, order| hands.backends.compose.clone().act("up", order).boxed()),
+    action("compose.down", |hands, order| hands.backends.compose.clone().act("down", order).boxed()),
+    action("compose.restart", |hands, order| hands.backends.compose.clone().act("restart", order).boxed()),
+    action("compose.pull", |hands, order| hands.backends.compose.clone().act("pull", order).boxed()),
+    action("compose.build", |hands, order| hands.backends.compose.clone().act("build", order).boxed()),
+];
 
 /// The most of the logs that is read.
 const LARGEST: usize = 8 << 20;
@@ -45,31 +66,16 @@ struct Tool {
 const TOOLS: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
 
 impl Compose {
-    pub fn look(&self, docker: &Docker, request: Request) -> impl Future<Output = Answer> + Send + 'static {
-        let (compose, docker) = (self.clone(), docker.clone());
-        let limit = request.duration("timeout").unwrap_or(request.limit).min(request.limit);
-        super::within(limit, async move {
-            let told = match &*request.native.name {
-                "compose.version" => compose.version().await,
-                "compose.services" => compose.services(&request).await,
-                "compose.drift" => compose.drift(&docker, &request).await,
-                "compose.logs" => compose.logs(&docker, &request).await,
-                other => Err(Unknown::new(UnknownCause::Invalid, format!("this program can't ask `{other}`"))),
-            };
-            told.unwrap_or_else(Answer::Unknown)
-        })
-    }
-
     /// `compose.up` is `docker compose … up …`, and so on.
-    pub async fn act(self, request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
+    async fn act(self, command: &'static str, order: Order) -> Outcome {
+        let Order { request, output, cancel, .. } = order;
         let tool = match self.tool().await {
             Ok(tool) => tool,
             Err(unknown) => {
                 return Outcome { failure: Some(unknown.reason.to_string()), result: Answer::Unknown(unknown) };
             }
         };
-        let command = request.native.name.trim_start_matches("compose.").to_owned();
-        let mut words = tool.command(&request, &command);
+        let mut words = tool.command(&request, command);
         let flag = |name: &str| request.bool(name).unwrap_or(false);
         let flags = [
             ("detach", "--detach"),

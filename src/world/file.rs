@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,13 @@ use crate::engine::world::Request;
 use crate::value::size::{NotRead, list_of, read_json, too_large};
 use crate::value::{Answer, UnknownCause, Value};
 
+use super::registry::{Registered, probe};
 use super::{io_words, within};
+
+pub(super) const NATIVES: &[Registered] = &[
+    probe("file", |_, request| look(request).boxed()).by_field(),
+    probe("file.glob", |_, request| glob(request).boxed()),
+];
 
 /// The largest content that is read as text.
 const LARGEST: u64 = 8 << 20;
@@ -21,12 +28,12 @@ const LARGEST: u64 = 8 << 20;
 const MOST: usize = 10_000;
 
 /// `file(path)`
-pub(super) async fn look(request: Request) -> Answer {
+async fn look(request: Request) -> Answer {
     within(request.limit, async move { blocking(move || read(&request)).await }).await
 }
 
 /// `file.glob(pattern)`
-pub(super) async fn glob(request: Request) -> Answer {
+async fn glob(request: Request) -> Answer {
     within(request.limit, async move { blocking(move || covered(&request)).await }).await
 }
 

@@ -8,17 +8,35 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
-use tokio_util::sync::CancellationToken;
 
 use crate::engine::world::{Outcome, Request};
 use crate::value::size::{NotRead, read_json};
 use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value, display};
 
-use super::certificate;
+use super::registry::{Order, Registered, action, probe, vouched};
+use super::tls::{self, tls_words};
+
+pub(super) const NATIVES: &[Registered] = &[
+    probe("http.get", |eyes, request| eyes.backends.http.look(Method::GET, request).boxed()).by_field(),
+    probe("http.head", |eyes, request| eyes.backends.http.look(Method::HEAD, request).boxed()).by_field(),
+    vouched("http.post_query", |eyes, request, trust| {
+        let asking = eyes.backends.http.look(Method::POST, request);
+        super::on_trust(trust, ONLY_QUERIES, asking).boxed()
+    })
+    .by_field(),
+    action("http.post", |hands, order| hands.backends.http.act(Method::POST, order).boxed()),
+    action("http.put", |hands, order| hands.backends.http.act(Method::PUT, order).boxed()),
+    action("http.patch", |hands, order| hands.backends.http.act(Method::PATCH, order).boxed()),
+    action("http.delete", |hands, order| hands.backends.http.act(Method::DELETE, order).boxed()),
+];
+
+/// Why a dry run does not ask a query that is sent by POST.
+const ONLY_QUERIES: &str = "its author vouches that it only queries, and no sandbox holds a server to that";
 
 /// The largest body that is read.
 const LARGEST: usize = 8 << 20;
@@ -37,10 +55,10 @@ pub(super) struct Http {
 
 impl Http {
     /// A request that only looks.
-    pub fn look(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+    fn look(&self, method: Method, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let http = self.clone();
         async move {
-            match http.send(&request).await {
+            match http.send(method, &request).await {
                 Ok(answer) => answer,
                 Err(unknown) => Answer::Unknown(unknown),
             }
@@ -48,11 +66,12 @@ impl Http {
     }
 
     /// A request that changes something.
-    pub fn act(&self, request: Request, cancel: CancellationToken) -> impl Future<Output = Outcome> + Send + 'static {
+    fn act(&self, method: Method, order: Order) -> impl Future<Output = Outcome> + Send + 'static {
         let http = self.clone();
+        let Order { request, cancel, .. } = order;
         async move {
             let sent = tokio::select! {
-                sent = http.send(&request) => sent,
+                sent = http.send(method, &request) => sent,
                 () = cancel.cancelled() => {
                     let unknown = Unknown::new(UnknownCause::NoAnswer, "it was ended before it was answered");
                     return Outcome { result: Answer::Unknown(unknown.clone()), failure: Some(unknown.reason.to_string()) };
@@ -71,7 +90,7 @@ impl Http {
         }
     }
 
-    async fn send(&self, request: &Request) -> Result<Answer, Unknown> {
+    async fn send(&self, method: Method, request: &Request) -> Result<Answer, Unknown> {
         let limit = request.duration("timeout").unwrap_or(request.limit).min(request.limit);
         let began = Instant::now();
         let invalid = |reason: String| Unknown::new(UnknownCause::Invalid, reason);
@@ -84,7 +103,7 @@ impl Http {
             )));
         }
         let place = place(&url);
-        match tokio::time::timeout(limit, self.followed(request, url, began)).await {
+        match tokio::time::timeout(limit, self.followed(method, request, url, began)).await {
             Ok(answered) => answered,
             Err(_) => {
                 let limit = display::duration_text(limit.try_into().unwrap_or_default());
@@ -94,12 +113,18 @@ impl Http {
     }
 
     /// Asks, and follows redirects.
-    async fn followed(&self, request: &Request, url: reqwest::Url, began: Instant) -> Result<Answer, Unknown> {
+    async fn followed(
+        &self,
+        method: Method,
+        request: &Request,
+        url: reqwest::Url,
+        began: Instant,
+    ) -> Result<Answer, Unknown> {
         let redirects =
             request.number("redirects").and_then(Number::as_i64).and_then(|count| usize::try_from(count).ok());
         let mut left = redirects.unwrap_or(0).min(REDIRECTS);
         let follows = left > 0;
-        let mut hop = Hop::first(request, url);
+        let mut hop = Hop::first(method, request, url);
         loop {
             let place = place(&hop.url);
             let client = self.client(request, &hop.url).await?;
@@ -132,7 +157,7 @@ impl Http {
             .pool_max_idle_per_host(64)
             .tls_info(true);
         if let Some(ca) = &key.0 {
-            let authority = certificate::authority(Path::new(ca)).await?;
+            let authority = tls::authority(Path::new(ca)).await?;
             builder = builder.tls_certs_merge(
                 authority.iter().filter_map(|certificate| reqwest::Certificate::from_der(certificate).ok()),
             );
@@ -176,15 +201,7 @@ struct Hop {
 }
 
 impl Hop {
-    fn first(request: &Request, mut url: reqwest::Url) -> Self {
-        let method = match &*request.native.name {
-            "http.head" => Method::HEAD,
-            "http.post" | "http.post_query" => Method::POST,
-            "http.put" => Method::PUT,
-            "http.patch" => Method::PATCH,
-            "http.delete" => Method::DELETE,
-            _ => Method::GET,
-        };
+    fn first(method: Method, request: &Request, mut url: reqwest::Url) -> Self {
         let query = texts(request, "query");
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -429,24 +446,4 @@ fn told(error: &reqwest::Error, place: &str) -> Unknown {
         format!("{place} could not be asked: {}", chain.last().cloned().unwrap_or_else(|| "unknown reason".to_owned()))
     };
     Unknown::new(UnknownCause::NoAnswer, why)
-}
-
-pub(super) fn tls_words(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Certificate;
-    match error {
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
-            Certificate::Expired | Certificate::ExpiredContext { .. } => "its certificate has expired".to_owned(),
-            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-                "its certificate is not valid yet".to_owned()
-            }
-            Certificate::UnknownIssuer => {
-                "its certificate is from an authority that this host does not trust".to_owned()
-            }
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-                "its certificate is for another name".to_owned()
-            }
-            other => format!("its certificate is not valid: {other}"),
-        },
-        other => other.to_string(),
-    }
 }

@@ -12,8 +12,12 @@ pub mod http;
 pub mod net;
 pub mod people;
 mod prompt;
+mod registry;
 pub mod shell;
 pub mod time;
+mod tls;
+
+pub use registry::natives;
 
 use std::sync::Arc;
 
@@ -21,61 +25,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::program::Native;
+use crate::check::program::{Effect, Native};
 use crate::engine::world::{Act, Announced, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
-use crate::value::{Answer, UnknownCause};
+use crate::value::{Answer, Unknown, UnknownCause};
 
-/// Every native that asks or changes the world, by its full name. A test holds it against the stdlib's declarations.
-pub const NATIVES: &[&str] = &[
-    "compose.build",
-    "compose.down",
-    "compose.drift",
-    "compose.logs",
-    "compose.pull",
-    "compose.restart",
-    "compose.services",
-    "compose.up",
-    "compose.version",
-    "docker.container",
-    "docker.containers",
-    "docker.engine",
-    "docker.exec",
-    "docker.file",
-    "docker.image",
-    "docker.images",
-    "docker.kill",
-    "docker.logs",
-    "docker.network",
-    "docker.networks",
-    "docker.pause",
-    "docker.processes",
-    "docker.remove",
-    "docker.restart",
-    "docker.start",
-    "docker.stats",
-    "docker.stop",
-    "docker.unpause",
-    "docker.volume",
-    "docker.volumes",
-    "env",
-    "file",
-    "file.glob",
-    "http.get",
-    "http.head",
-    "http.post_query",
-    "http.post",
-    "http.put",
-    "http.patch",
-    "http.delete",
-    "net.port",
-    "net.resolve",
-    "net.certificate",
-    "prompt",
-    "sh",
-    "shell.run",
-    "shell.exec",
-    "time.now",
-];
+use registry::{Function, Order};
 
 /// The backends that keep connections: one of each for a run, whether it looks or acts.
 #[derive(Clone, Default)]
@@ -109,51 +63,22 @@ impl Eyes {
 
 impl Look for Eyes {
     fn heeds_wants(&self, native: &Native) -> bool {
-        !native.name.starts_with("docker.") || matches!(&*native.name, "docker.file" | "docker.stats")
+        registry::is_by_field(&native.name, native.effect)
     }
 
     fn look(&self, request: Request) -> BoxFuture<'static, Answer> {
-        match &*request.native.name.clone() {
-            "prompt" if self.asks == Asks::Nobody => left_out().boxed(),
-            "prompt" => prompt::ask(request).boxed(),
-            "env" => env::variable(&request).boxed(),
-            "file" => file::look(request).boxed(),
-            "file.glob" => file::glob(request).boxed(),
-            "net.port" => net::port(request).boxed(),
-            "net.resolve" => net::resolve(request).boxed(),
-            "net.certificate" => certificate::look(request).boxed(),
-            "time.now" => time::now(&*self.clock).boxed(),
-            "http.get" | "http.head" => self.backends.http.look(request).boxed(),
-            name if name.starts_with("docker.") => self.backends.docker.look(request).boxed(),
-            name if name.starts_with("compose.") => self.backends.compose.look(&self.backends.docker, request).boxed(),
-            other => none(other).boxed(),
+        match registry::function(&request.native.name, Effect::Probe) {
+            Some(Function::Probe(probe)) => probe(self, request),
+            _ => std::future::ready(none(&request.native.name)).boxed(),
         }
     }
 }
 
 impl Vouch for Eyes {
     fn ask(&self, request: Request, trust: Trust) -> BoxFuture<'static, (Answer, Confinement)> {
-        match (&*request.native.name.clone(), trust) {
-            ("sh", trust) => shell::probe(request, trust).boxed(),
-            ("http.post_query", Trust::Sandboxed) => {
-                not_trusted("its author vouches that it only queries, and no sandbox holds a server to that").boxed()
-            }
-            ("docker.exec", Trust::Sandboxed) => not_trusted(
-                "its author vouches that it only looks, and no sandbox of this host reaches into a container",
-            )
-            .boxed(),
-            ("docker.exec", Trust::AuthorsWord) => {
-                let asked = self.backends.docker.look(request);
-                async move { (asked.await, Confinement::Trusted) }.boxed()
-            }
-            ("http.post_query", Trust::AuthorsWord) => {
-                let asked = self.backends.http.look(request);
-                async move { (asked.await, Confinement::Trusted) }.boxed()
-            }
-            (other, _) => {
-                let answer = none(other);
-                async move { (answer.await, Confinement::NotAsked) }.boxed()
-            }
+        match registry::function(&request.native.name, Effect::Vouched) {
+            Some(Function::Vouched(vouched)) => vouched(self, request, trust),
+            _ => std::future::ready((none(&request.native.name), Confinement::NotAsked)).boxed(),
         }
     }
 }
@@ -172,42 +97,53 @@ impl Hands {
 impl Act for Hands {
     fn act(
         &self,
-        _announced: Announced,
+        announced: Announced,
         request: Request,
         output: Arc<dyn Output>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, Outcome> {
-        match &*request.native.name.clone() {
-            "shell.run" | "shell.exec" => shell::act(request, output, cancel).boxed(),
-            "http.post" | "http.put" | "http.patch" | "http.delete" => self.backends.http.act(request, cancel).boxed(),
-            name if name.starts_with("docker.") => self.backends.docker.act(request, output, cancel).boxed(),
-            name if name.starts_with("compose.") => self.backends.compose.clone().act(request, output, cancel).boxed(),
-            other => {
-                let failure = Some(format!("`{other}` is nothing that this program can do"));
-                let answer = none(other);
-                async move { Outcome { result: answer.await, failure } }.boxed()
+        match registry::function(&request.native.name, Effect::Action) {
+            Some(Function::Action(action)) => action(self, Order::new(announced, request, output, cancel)),
+            _ => {
+                let failure = Some(format!("`{}` is nothing that this program can do", request.native.name));
+                std::future::ready(Outcome { result: none(&request.native.name), failure }).boxed()
             }
         }
     }
 }
 
-fn none(name: &str) -> impl Future<Output = Answer> + Send + 'static {
-    let reason = format!("this program can't ask `{name}`");
-    async move { Answer::unknown(UnknownCause::Invalid, reason) }
+fn none(name: &str) -> Answer {
+    Answer::unknown(UnknownCause::Invalid, format!("this program can't ask `{name}`"))
 }
 
-async fn left_out() -> Answer {
-    Answer::unknown(UnknownCause::LeftOut, "typed by a person when it is run; a dry run asks nobody")
-}
-
-async fn not_trusted(why: &str) -> (Answer, Confinement) {
-    let reason = format!("{why}; `--trust-probes` asks it");
-    (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
+/// What no sandbox holds to only looking: asked where its author is trusted.
+async fn on_trust(
+    trust: Trust,
+    why_not: &'static str,
+    asking: impl Future<Output = Answer> + Send,
+) -> (Answer, Confinement) {
+    match trust {
+        Trust::AuthorsWord => (asking.await, Confinement::Trusted),
+        Trust::Sandboxed => {
+            let reason = format!("{why_not}; `--trust-probes` asks it");
+            (Answer::unknown(UnknownCause::NotTrusted, reason), Confinement::NotAsked)
+        }
+    }
 }
 
 /// Does what may block (a file system, a scan of /proc) on a thread for such; none if the program is ending.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+/// Asks within the time that the request has.
+fn in_time<F>(request: Request, asking: impl FnOnce(Request) -> F) -> BoxFuture<'static, Answer>
+where
+    F: Future<Output = Result<Answer, Unknown>> + Send + 'static,
+{
+    let limit = request.duration("timeout").unwrap_or(request.limit).min(request.limit);
+    let asking = asking(request);
+    within(limit, async move { asking.await.unwrap_or_else(Answer::Unknown) }).boxed()
 }
 
 /// Ends what takes longer than it may.

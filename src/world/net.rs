@@ -2,11 +2,20 @@
 
 use std::time::Instant;
 
+use futures_util::FutureExt;
+
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
+use super::registry::{Registered, probe};
+
+pub(super) const NATIVES: &[Registered] = &[
+    probe("net.port", |_, request| port(request).boxed()),
+    probe("net.resolve", |_, request| resolve(request).boxed()),
+];
+
 /// `net.port(host, port)`
-pub(super) async fn port(request: Request) -> Answer {
+async fn port(request: Request) -> Answer {
     let host = request.text("host").unwrap_or_default().to_owned();
     let limit = request.duration("timeout").unwrap_or(request.limit);
     let port = match port_number(&request) {
@@ -52,7 +61,7 @@ pub(super) fn port_number(request: &Request) -> Result<u16, Unknown> {
 }
 
 /// `net.resolve(name)`
-pub(super) async fn resolve(request: Request) -> Answer {
+async fn resolve(request: Request) -> Answer {
     let name = request.text("name").unwrap_or_default().to_owned();
     let limit = request.duration("timeout").unwrap_or(request.limit);
     match tokio::time::timeout(limit, tokio::net::lookup_host((name.as_str(), 0))).await {

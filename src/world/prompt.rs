@@ -5,18 +5,28 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::FutureExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::engine::world::Request;
 use crate::value::{Answer, UnknownCause, Value};
 
-use super::{io_words, within};
+use super::registry::{Registered, probe};
+use super::{Asks, io_words, within};
+
+pub(super) const NATIVES: &[Registered] = &[probe("prompt", |eyes, request| match eyes.asks {
+    Asks::Terminal => ask(request).boxed(),
+    Asks::Nobody => {
+        let reason = "typed by a person when it is run; a dry run asks nobody";
+        std::future::ready(Answer::unknown(UnknownCause::LeftOut, reason)).boxed()
+    }
+})];
 
 /// The longest line that is taken.
 const MOST: usize = 64 * 1024;
 
-pub(super) async fn ask(request: Request) -> Answer {
+async fn ask(request: Request) -> Answer {
     let text = match request.value("text") {
         Some(value) if value.is_secret() => "a secret".to_owned(),
         _ => request.text("text").unwrap_or_default().chars().filter(|char| is_plain(*char)).collect(),

@@ -1,8 +1,10 @@
 //! `time`: the calendar.
 
-use crate::engine::world::Clock;
+use futures_util::FutureExt;
+
 use crate::value::{Answer, Value};
 
-pub(super) fn now(clock: &dyn Clock) -> impl Future<Output = Answer> + Send + 'static {
-    std::future::ready(Answer::Known(Value::Time(clock.now())))
-}
+use super::registry::{Registered, probe};
+
+pub(super) const NATIVES: &[Registered] =
+    &[probe("time.now", |eyes, _| std::future::ready(Answer::Known(Value::Time(eyes.clock.now()))).boxed())];

@@ -366,12 +366,6 @@ impl<'c> Eval<'c> {
     }
 
     fn function(&self, call: &Call, args: &[(Arc<str>, ArgValue)]) -> Answer {
-        if &*call.native.name == functions::STEP_BEGAN {
-            return match self.site.began {
-                Some(began) => Answer::Known(Value::Time(began)),
-                None => Answer::unknown(UnknownCause::Invalid, "it is asked outside of steps, so none has begun"),
-            };
-        }
         let mut seal = None;
         let values: Vec<Option<Value>> = call
             .native
@@ -389,7 +383,13 @@ impl<'c> Eval<'c> {
                 })
             })
             .collect();
-        match (functions::call(self.core.redactor(), &call.native.name, &values, seal.is_some()), seal) {
+        let given = functions::Given {
+            redactor: self.core.redactor(),
+            args: &values,
+            secret: seal.is_some(),
+            step_began: self.site.began,
+        };
+        match (functions::call(&call.native.name, &given), seal) {
             (Answer::Known(value), Some(name)) => Answer::Known(Value::Secret(Sealed::new(name, value))),
             (answer, _) => answer,
         }

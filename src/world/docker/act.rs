@@ -21,11 +21,31 @@ const AT_ONCE: usize = 8;
 /// How often it is asked whether a removal that is under way has come to its end.
 const REMOVAL: Duration = Duration::from_millis(100);
 
+/// What is done.
+#[derive(Clone, Copy)]
+pub(super) enum What {
+    /// A program is run in a container.
+    Exec,
+    /// Each of several containers is changed.
+    Each(Change),
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    Start,
+    Stop,
+    Restart,
+    Kill,
+    Pause,
+    Unpause,
+    Remove,
+}
+
 impl Docker {
-    pub(super) async fn carry_out(&self, request: &Request, output: Arc<dyn Output>) -> Outcome {
-        let done = match &*request.native.name {
-            "docker.exec" => self.done(request, output).await,
-            _ => self.change_all(request).await,
+    pub(super) async fn carry_out(&self, what: What, request: &Request, output: Arc<dyn Output>) -> Outcome {
+        let done = match what {
+            What::Exec => self.done(request, output).await,
+            What::Each(change) => self.change_all(change, request).await,
         };
         done.unwrap_or_else(|unknown| Outcome {
             failure: Some(unknown.reason.to_string()),
@@ -34,7 +54,7 @@ impl Docker {
     }
 
     /// Of several containers each is tried, and every one that failed is named.
-    async fn change_all(&self, request: &Request) -> Result<Outcome, Unknown> {
+    async fn change_all(&self, change: Change, request: &Request) -> Result<Outcome, Unknown> {
         let names: Vec<String> = request
             .list("containers")
             .unwrap_or_default()
@@ -48,7 +68,7 @@ impl Docker {
         let several = names.len() > 1;
         let failed: Vec<Unknown> = futures_util::stream::iter(names)
             .map(|name| async move {
-                self.change(request, &name).await.map_err(|unknown| match several {
+                self.change(change, request, &name).await.map_err(|unknown| match several {
                     true => Unknown::new(unknown.cause, format!("{name}: {}", unknown.reason)),
                     false => unknown,
                 })
@@ -69,35 +89,31 @@ impl Docker {
         }
     }
 
-    async fn change(&self, request: &Request, name: &str) -> Result<(), Unknown> {
+    async fn change(&self, change: Change, request: &Request, name: &str) -> Result<(), Unknown> {
         let client = self.client().await?;
         let grace = request.duration("grace").map(|grace| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX));
-        let done = match &*request.native.name {
-            "docker.start" => client.start_container(name, None).await,
-            "docker.stop" => {
+        let done = match change {
+            Change::Start => client.start_container(name, None).await,
+            Change::Stop => {
                 let options = StopContainerOptionsBuilder::default().t(grace.unwrap_or(10)).build();
                 client.stop_container(name, Some(options)).await
             }
-            "docker.restart" => {
+            Change::Restart => {
                 let options = RestartContainerOptionsBuilder::default().t(grace.unwrap_or(10)).build();
                 client.restart_container(name, Some(options)).await
             }
-            "docker.kill" => {
+            Change::Kill => {
                 let signal = request.text("signal").unwrap_or("SIGKILL");
                 let options = KillContainerOptionsBuilder::default().signal(signal).build();
                 client.kill_container(name, Some(options)).await
             }
-            "docker.pause" => client.pause_container(name).await,
-            "docker.unpause" => client.unpause_container(name).await,
-            "docker.remove" => {
+            Change::Pause => client.pause_container(name).await,
+            Change::Unpause => client.unpause_container(name).await,
+            Change::Remove => {
                 let (force, volumes) =
                     (request.bool("force").unwrap_or(false), request.bool("volumes").unwrap_or(false));
                 let options = RemoveContainerOptionsBuilder::default().force(force).v(volumes).build();
                 client.remove_container(name, Some(options)).await
-            }
-            other => {
-                let reason = format!("`{other}` is nothing that this program can do");
-                return Err(Unknown::new(UnknownCause::Invalid, reason));
             }
         };
         match done {

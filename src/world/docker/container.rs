@@ -1,18 +1,14 @@
 //! `docker.container(name)` and `docker.containers(…)`: what the engine's inspect says, as a record.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bollard::models::{ContainerInspectResponse, HealthStatusEnum, HostConfig, MountPoint};
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use globset::GlobBuilder;
-use indexmap::IndexMap;
 
 use crate::engine::world::Request;
-use crate::value::sensitive::{is_secret, says_secret};
-use crate::value::{Answer, Map, Number, Sealed, Unknown, UnknownCause, Value};
+use crate::value::{Answer, Number, Unknown, Value};
 
-use super::things::{each, filters};
+use super::listed::{anchored, each, environment, filters, labels};
 use super::{Docker, is_missing, name, no_answer, number, text, time};
 
 impl Docker {
@@ -72,13 +68,6 @@ impl Docker {
     }
 }
 
-/// A pattern for whole names: `shop_*`.
-pub(super) fn anchored(pattern: &str) -> Result<globset::GlobMatcher, Unknown> {
-    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    glob.map(|glob| glob.compile_matcher())
-        .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("`{pattern}` is no pattern of names: {error}")))
-}
-
 fn record(found: ContainerInspectResponse) -> Value {
     let known = Answer::Known;
     let state = found.state.unwrap_or_default();
@@ -136,28 +125,6 @@ fn record(found: ContainerInspectResponse) -> Value {
             ("finished", time(state.finished_at.as_deref().filter(|_| !running), "it has not ended")),
         ],
     )
-}
-
-/// Variables by name. They are data that may be secret: shown where an expect names one, not all at once, and sealed
-/// where their name says that they are secret, or where a URL with credentials or a private key stands in them.
-pub(super) fn environment(variables: Vec<String>) -> Value {
-    let mut entries: IndexMap<Arc<str>, Value> = IndexMap::new();
-    for variable in variables {
-        let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
-        let value = match says_secret(name) || is_secret(name, value) {
-            true => Value::Secret(Sealed::new(name, Value::text(value))),
-            false => Value::text(value),
-        };
-        entries.insert(name.into(), value);
-    }
-    entries.sort_keys();
-    Value::Map(Arc::new(Map { entries, ignore_case: false, hidden: true }))
-}
-
-pub(super) fn labels(labels: HashMap<String, String>) -> Value {
-    let mut labels: Vec<(String, String)> = labels.into_iter().collect();
-    labels.sort();
-    Value::map(labels.into_iter().map(|(key, value)| (key, Value::text(value))))
 }
 
 fn mount(mount: MountPoint) -> Value {

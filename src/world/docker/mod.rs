@@ -10,6 +10,7 @@ mod container;
 mod engine;
 mod file;
 mod inside;
+mod listed;
 mod logs;
 mod stats;
 mod things;
@@ -17,17 +18,65 @@ mod things;
 pub(super) use container::Labelled;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use bollard::Docker as Client;
 use bollard::errors::Error;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
 
-use crate::engine::world::{Outcome, Output, Request};
+use crate::engine::world::{Outcome, Request};
 use crate::value::{Answer, Number, Unknown, UnknownCause, Value};
+
+use super::registry::{Order, Probe, Registered, action, probe, vouched};
+use act::{Change, What};
+
+macro_rules! asked {
+    (|$docker:ident, $request:ident| $asking:expr) => {
+        |eyes, request| {
+            let $docker = eyes.backends.docker.clone();
+            super::in_time(request, move |$request| async move { $asking.await })
+        }
+    };
+}
+
+macro_rules! done {
+    ($what:expr) => {
+        |hands, order| hands.backends.docker.act($what, order).boxed()
+    };
+}
+
+pub(super) const NATIVES: &[Registered] = &[
+    probe("docker.engine", asked!(|docker, _request| docker.engine())),
+    probe("docker.container", asked!(|docker, request| docker.container(&request))),
+    probe("docker.containers", asked!(|docker, request| docker.containers(&request))),
+    probe("docker.file", asked!(|docker, request| docker.file(&request))).by_field(),
+    probe("docker.image", asked!(|docker, request| docker.image(&request))),
+    probe("docker.images", asked!(|docker, request| docker.images(&request))),
+    probe("docker.logs", asked!(|docker, request| docker.logs(&request))),
+    probe("docker.network", asked!(|docker, request| docker.network(&request))),
+    probe("docker.networks", asked!(|docker, request| docker.networks(&request))),
+    probe("docker.processes", asked!(|docker, request| docker.processes(&request))),
+    probe("docker.stats", asked!(|docker, request| docker.stats(&request))).by_field(),
+    probe("docker.volume", asked!(|docker, request| docker.volume(&request))),
+    probe("docker.volumes", asked!(|docker, request| docker.volumes(&request))),
+    vouched("docker.exec", |eyes, request, trust| {
+        let asking: Probe = asked!(|docker, request| docker.asked(&request));
+        super::on_trust(trust, ONLY_LOOKS, asking(eyes, request)).boxed()
+    }),
+    action("docker.exec", done!(What::Exec)),
+    action("docker.start", done!(What::Each(Change::Start))),
+    action("docker.stop", done!(What::Each(Change::Stop))),
+    action("docker.restart", done!(What::Each(Change::Restart))),
+    action("docker.kill", done!(What::Each(Change::Kill))),
+    action("docker.pause", done!(What::Each(Change::Pause))),
+    action("docker.unpause", done!(What::Each(Change::Unpause))),
+    action("docker.remove", done!(What::Each(Change::Remove))),
+];
+
+/// Why a dry run does not run a program in a container.
+const ONLY_LOOKS: &str = "its author vouches that it only looks, and no sandbox of this host reaches into a container";
 
 const NO_SOCKET: &str = "there is no such socket; is Docker installed, and running?";
 
@@ -40,43 +89,13 @@ pub(super) struct Docker {
 }
 
 impl Docker {
-    /// A question that only looks.
-    pub fn look(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
-        let docker = self.clone();
-        let limit = request.duration("timeout").unwrap_or(request.limit).min(request.limit);
-        super::within(limit, async move {
-            let told = match &*request.native.name {
-                "docker.engine" => docker.engine().await,
-                "docker.container" => docker.container(&request).await,
-                "docker.containers" => docker.containers(&request).await,
-                "docker.exec" => docker.asked(&request).await,
-                "docker.file" => docker.file(&request).await,
-                "docker.image" => docker.image(&request).await,
-                "docker.images" => docker.images(&request).await,
-                "docker.logs" => docker.logs(&request).await,
-                "docker.network" => docker.network(&request).await,
-                "docker.networks" => docker.networks(&request).await,
-                "docker.processes" => docker.processes(&request).await,
-                "docker.stats" => docker.stats(&request).await,
-                "docker.volume" => docker.volume(&request).await,
-                "docker.volumes" => docker.volumes(&request).await,
-                other => Err(Unknown::new(UnknownCause::Invalid, format!("this program can't ask `{other}`"))),
-            };
-            told.unwrap_or_else(Answer::Unknown)
-        })
-    }
-
     /// Something that changes containers.
-    pub fn act(
-        &self,
-        request: Request,
-        output: Arc<dyn Output>,
-        cancel: CancellationToken,
-    ) -> impl Future<Output = Outcome> + Send + 'static {
+    fn act(&self, what: What, order: Order) -> impl Future<Output = Outcome> + Send + 'static {
         let docker = self.clone();
+        let Order { request, output, cancel, .. } = order;
         async move {
             tokio::select! {
-                outcome = docker.carry_out(&request, output) => outcome,
+                outcome = docker.carry_out(what, &request, output) => outcome,
                 // The engine goes on with what it was told; whether it comes to an end is not known.
                 () = cancel.cancelled() => {
                     let unknown = Unknown::new(UnknownCause::NoAnswer, "it was not waited for any more");

@@ -1,22 +1,15 @@
 //! Images, networks and volumes.
 
-use std::collections::HashMap;
-
-use bollard::errors::Error;
 use bollard::models::{ImageInspect, NetworkInspect, Volume};
 use bollard::query_parameters::{
     InspectNetworkOptions, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
 };
-use futures_util::StreamExt;
 
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::container::{anchored, environment, labels};
+use super::listed::{anchored, each, environment, filters, labels};
 use super::{Docker, is_missing, no_answer, text, time};
-
-/// How many of what was listed are inspected at the same time.
-const AT_ONCE: usize = 32;
 
 const NOT_SAID: &str = "the engine does not say";
 
@@ -94,33 +87,6 @@ impl Docker {
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Answer::Known(Value::list(volumes.into_iter().map(volume))))
     }
-}
-
-/// Inspects each of what was listed, in its order; what went away between the two questions is left out.
-pub(super) async fn each<T>(
-    asked: impl Iterator<Item = impl Future<Output = Result<T, Error>>>,
-    record: impl Fn(T) -> Value,
-) -> Result<Answer, Unknown> {
-    let inspected: Vec<_> = futures_util::stream::iter(asked).buffered(AT_ONCE).collect().await;
-    let mut records = Vec::with_capacity(inspected.len());
-    for found in inspected {
-        match found {
-            Ok(found) => records.push(record(found)),
-            Err(error) if is_missing(&error) => {}
-            Err(error) => return Err(no_answer(&error)),
-        }
-    }
-    Ok(Answer::Known(Value::list(records)))
-}
-
-/// What the engine chooses by: a label, a Compose project.
-pub(super) fn filters(request: &Request) -> HashMap<String, Vec<String>> {
-    let labels = [
-        request.text("label").map(str::to_owned),
-        request.text("project").map(|project| format!("com.docker.compose.project={project}")),
-    ];
-    let labels: Vec<String> = labels.into_iter().flatten().collect();
-    if labels.is_empty() { HashMap::new() } else { HashMap::from([("label".to_owned(), labels)]) }
 }
 
 /// The reference of an image: `registry:5000/shop/api:1.2`, `sha256:…`.

@@ -14,17 +14,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::world::{Confinement, Outcome, Output, Request, Trust};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
+use super::registry::{Order, Registered, action, vouched};
+
 pub(super) use command::Kept;
 use command::{Command, Ended};
 use sandbox::{Network, Sandbox};
 
+pub(super) const NATIVES: &[Registered] = &[
+    action("shell.run", |_, order| act(order).boxed()),
+    action("shell.exec", |_, order| act(order).boxed()),
+    vouched("sh", |_, request, trust| probe(request, trust).boxed()),
+];
+
 /// `run "…"`, `run […]`
-pub(super) async fn act(request: Request, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
+async fn act(order: Order) -> Outcome {
+    let Order { request, output, cancel, .. } = order;
     match Command::of(&request) {
         Ok(command) => carry_out(command, output, cancel).await,
         Err(why) => not_started(&why),
@@ -94,7 +104,7 @@ fn not_started(why: &str) -> Outcome {
 }
 
 /// `sh("…")`
-pub(super) async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
+async fn probe(request: Request, trust: Trust) -> (Answer, Confinement) {
     let network = request.bool("network") == Some(true);
     let reach = if network { Network::Allowed } else { Network::Refused };
     if network && trust == Trust::Sandboxed {
