@@ -758,6 +758,11 @@ pub trait Ledger: Send {
 
     /// When it returns, all that was written down would outlive a loss of power.
     fn commit(&mut self) -> Result<(), String>;
+
+    /// It keeps events in memory: writing takes no time, and needs no thread that a held clock would not wait for.
+    fn in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Takes the events of a run, as they happen. Only the redactor makes [`Published`] events, so nothing that a sink

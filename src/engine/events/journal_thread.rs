@@ -18,7 +18,14 @@ const WAITING: usize = 8 << 20;
 /// Hands events to the thread. Dropped, it waits until all of them are written.
 pub struct JournalThread {
     queue: Arc<Queue>,
-    thread: Option<JoinHandle<()>>,
+    writer: Writer,
+}
+
+/// Who writes.
+enum Writer {
+    Thread(Option<JoinHandle<()>>),
+    /// Whoever hands an event over: a ledger in memory keeps nobody waiting.
+    Caller(Mutex<Box<dyn Ledger>>, Flag),
 }
 
 #[derive(Default)]
@@ -81,15 +88,28 @@ impl JournalThread {
     /// `failed` is raised when an event can't be written.
     pub fn start(ledger: Box<dyn Ledger>, failed: Flag) -> std::io::Result<Self> {
         let queue = Arc::<Queue>::default();
+        if ledger.in_memory() {
+            return Ok(Self { queue, writer: Writer::Caller(Mutex::new(ledger), failed) });
+        }
         let orders = queue.clone();
         let work = move || write(ledger, &orders, &failed);
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(work)?;
-        Ok(Self { queue, thread: Some(thread) })
+        Ok(Self { queue, writer: Writer::Thread(Some(thread)) })
     }
 
     pub fn append(&self, event: &Published) {
         let weight = event.weight();
-        self.queue.put(Order::Append(event.clone(), weight), weight);
+        self.put(Order::Append(event.clone(), weight), weight);
+    }
+
+    fn put(&self, order: Order, bytes: usize) {
+        match &self.writer {
+            Writer::Thread(_) => self.queue.put(order, bytes),
+            Writer::Caller(ledger, failed) => {
+                let mut ledger = ledger.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                carry_out(order, ledger.as_mut(), &self.queue, failed);
+            }
+        }
     }
 
     /// Has all that was handed over so far survive a loss of power.
@@ -104,7 +124,7 @@ impl JournalThread {
 
     fn finish(&self, commit: bool) -> Written {
         let (done, written) = oneshot::channel();
-        self.queue.put(Order::Finish(commit, done), 0);
+        self.put(Order::Finish(commit, done), 0);
         Written(written)
     }
 
@@ -136,7 +156,9 @@ impl Drop for JournalThread {
             state.closed = true;
             self.queue.wake.notify_one();
         }
-        if let Some(thread) = self.thread.take() {
+        if let Writer::Thread(thread) = &mut self.writer
+            && let Some(thread) = thread.take()
+        {
             let _ = thread.join();
         }
     }
@@ -158,25 +180,29 @@ fn write(mut ledger: Box<dyn Ledger>, queue: &Queue, failed: &Flag) {
                 state.idle = false;
             }
         };
-        match order {
-            Order::Append(event, weight) => {
-                if let Err(why) = ledger.append(&event) {
-                    queue.failed(failed, &why);
-                }
-                let mut state = queue.lock();
-                let before = state.bytes;
-                state.bytes = before.saturating_sub(weight);
-                if before >= WAITING && state.bytes < WAITING {
-                    queue.less.notify_waiters();
-                }
+        carry_out(order, ledger.as_mut(), queue, failed);
+    }
+}
+
+fn carry_out(order: Order, ledger: &mut dyn Ledger, queue: &Queue, failed: &Flag) {
+    match order {
+        Order::Append(event, weight) => {
+            if let Err(why) = ledger.append(&event) {
+                queue.failed(failed, &why);
             }
-            Order::Finish(commit, done) => {
-                let finished = if commit { ledger.commit() } else { Ok(()) };
-                if let Err(why) = &finished {
-                    queue.failed(failed, why);
-                }
-                let _ = done.send(finished);
+            let mut state = queue.lock();
+            let before = state.bytes;
+            state.bytes = before.saturating_sub(weight);
+            if before >= WAITING && state.bytes < WAITING {
+                queue.less.notify_waiters();
             }
+        }
+        Order::Finish(commit, done) => {
+            let finished = if commit { ledger.commit() } else { Ok(()) };
+            if let Err(why) = &finished {
+                queue.failed(failed, why);
+            }
+            let _ = done.send(finished);
         }
     }
 }
