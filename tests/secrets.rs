@@ -30,7 +30,7 @@ use "mine.runbook" as mine
 secret key = env("MY_TOKEN")
 step diag {
   run "env | grep MY_ || echo none; env | grep OTHER_TOKEN || echo none"
-  expect sh("echo \"[$MY_TOKEN]\"").text == "[]"
+  expect sh("echo \"[${MY_TOKEN-}]\"").text == "[]"
   show env("MY_TOKEN")
   run "echo \"it is $MY_TOKEN\"" env { MY_TOKEN: key }
 }
