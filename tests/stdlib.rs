@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use runbook::check::library::{FILES, library, stdlib};
-use runbook::check::program::Effect;
+use runbook::check::library::{FILES, field_kind, library, stdlib};
+use runbook::check::program::{Effect, FieldKind, Role};
 
 #[test]
 fn it_has_no_mistakes() {
@@ -34,6 +34,47 @@ fn what_is_declared_is_registered_and_what_is_registered_is_declared() {
     registered.sort();
     // Lists and not sets: what is declared or registered twice is a mistake, too.
     assert_eq!(declared, registered);
+}
+
+#[test]
+fn what_the_language_means_by_a_native_is_declared_of_one() {
+    let library = library();
+    let first = |role| {
+        let natives: Vec<_> = library.of_role(role).collect();
+        natives.iter().map(|native| native.params[0].ty.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(first(Role::ShellCommand), ["shell"]);
+    assert_eq!(first(Role::Program), ["list(string)"]);
+    assert_eq!(first(Role::Variable), ["string"]);
+    assert_eq!(first(Role::SecretText), ["shell.result", "string"]);
+    assert_eq!(field_kind("shell.result", "stdout"), Some(FieldKind::Content));
+    assert_eq!(field_kind("file", "text"), Some(FieldKind::Content));
+    assert_eq!(field_kind("http.response", "status"), Some(FieldKind::Open));
+    assert_eq!(field_kind("failure", "status"), None);
+    assert_eq!(field_kind("there.is.none", "status"), None);
+}
+
+#[test]
+fn no_code_depends_on_what_a_native_is_called() {
+    let library = library();
+    let natives: Vec<&str> = library.natives.keys().map(|name| &**name).filter(|name| name.contains('.')).collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut open = ["check", "engine", "report", "cli"].map(|module| root.join(module)).to_vec();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).expect("the folder").flatten().map(|entry| entry.path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("read");
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // The functions are registered in the engine.
+        if path.ends_with("evaluation/functions.rs") {
+            continue;
+        }
+        for native in &natives {
+            assert!(!text.contains(&format!("\"{native}\"")), "{} names `{native}`", path.display());
+        }
+    }
 }
 
 #[test]

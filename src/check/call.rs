@@ -9,7 +9,9 @@ use crate::value::Type;
 use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
 use super::network_client;
-use super::program::{Arg, Call, Effect, ExprKind, Native, Shell, ShellPart, ShellPlace, ShellTakes, ShellText, Wants};
+use super::program::{
+    Arg, Call, Effect, ExprKind, Native, Role, Shell, ShellPart, ShellPlace, ShellTakes, ShellText, Wants,
+};
 use super::shell_text::{self, PlacedPart};
 use super::types;
 
@@ -28,14 +30,17 @@ impl Checker {
         match member {
             Member::Native(native) => {
                 if native.effect == Effect::Action {
-                    let help = match &*native.name {
-                        "http.post" => "do it as a statement: `run http.post(…)`, or `let r = run http.post(…)`; a POST that only queries is `http.post_query(…)`".to_owned(),
-                        name => format!("do it as a statement: `run {name}(…)`, or `let r = run {name}(…)`"),
-                    };
+                    let name_of = &native.name;
+                    let mut help = format!("do it as a statement: `run {name_of}(…)`, or `let r = run {name_of}(…)`");
+                    // A sibling by whose name it is the same, but only asks.
+                    let query = format!("{name_of}_query");
+                    if self.library.natives.get(query.as_str()).is_some_and(|query| query.effect == Effect::Vouched) {
+                        help.push_str(&format!("; what only queries is `{query}(…)`"));
+                    }
                     let message = format!("`{words}` changes something, and here things are only looked at");
                     self.error(Diagnostic::new(Code::ActionInExpression, name, message).label("an action").help(help));
                 }
-                if &*native.name == "prompt" && !self.reads_secret {
+                if native.role == Some(Role::Typed) && !self.reads_secret {
                     let message = "what a person types is a secret, and here none is read";
                     let help = "read it once, under a name: `secret otp = prompt(\"One-time code\")`";
                     self.error(Diagnostic::new(Code::Misplaced, name, message).label("not a secret").help(help));

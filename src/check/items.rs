@@ -11,7 +11,7 @@ use super::expr::Checked;
 use super::names::{Callable, Checker, Ctx, Member, Signature};
 use super::program::{
     Arg, Call, Definition, Expr, ExprKind, Global, GlobalKind, Handler, Link, LinkKind, Member as GroupMember, OnStop,
-    Proof, Rollback, RunTarget, Shell, Step, Stmt, Stop, StopKind, Wants,
+    Proof, Role, Rollback, RunTarget, Shell, Step, Stmt, Stop, StopKind, Wants,
 };
 use super::stmt::Ids;
 
@@ -179,12 +179,13 @@ impl Checker {
             return checked.expr;
         }
         let mut expr = checked.expr;
+        let takes = |ty: &Type| {
+            let mut natives = self.library.of_role(Role::SecretText);
+            natives.find(|native| native.params.first().is_some_and(|param| param.ty == *ty)).cloned()
+        };
         // What a command that failed has printed is no secret, but why it failed.
-        if expr.ty == Type::Record("shell.result".into())
-            && let Some(native) = self.library.natives.get("output")
-        {
-            let args = vec![Some(Arg::Value(expr))];
-            let call = Call { native: native.clone(), args, wants: Wants::default(), span };
+        if let Some(native) = takes(&expr.ty) {
+            let call = Call { native, args: vec![Some(Arg::Value(expr))], wants: Wants::default(), span };
             return Expr { kind: ExprKind::Call(call), ty: Type::String, span };
         }
         if let ExprKind::Call(call) = &mut expr.kind {
@@ -192,10 +193,9 @@ impl Checker {
         }
         let links = vec![Link { kind: LinkKind::Field("text".into()), span }];
         let text = Expr { kind: ExprKind::Chain { base: Box::new(expr), links }, ty: Type::String, span };
-        match self.library.natives.get("without_last_newline") {
+        match takes(&Type::String) {
             Some(native) => {
-                let call =
-                    Call { native: native.clone(), args: vec![Some(Arg::Value(text))], wants: Wants::default(), span };
+                let call = Call { native, args: vec![Some(Arg::Value(text))], wants: Wants::default(), span };
                 Expr { kind: ExprKind::Call(call), ty: Type::String, span }
             }
             None => text,

@@ -1,18 +1,19 @@
 //! The standard library: its texts, which are in the binary, and what they declare.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, Span};
 use crate::syntax;
-use crate::syntax::tree::{self, EffectWord, Item, ItemKind, TypeExpr};
+use crate::syntax::tree::{self, EffectWord, FieldKind, Item, ItemKind, TypeExpr};
 use crate::value::{Type, Value};
 
 use super::program::{
-    Effect, FieldType, KeyArg, KeyKind, KeyPattern, Library, Module, Native, NativeChanges, NativeParam, RecordType,
+    Effect, FieldType, KeyArg, KeyKind, KeyPattern, Library, Module, Native, NativeChanges, NativeParam, ParamRole,
+    RecordType,
 };
 
 /// Every file of the standard library, by its module's name: found when this program is built.
@@ -47,6 +48,33 @@ pub(super) fn sources(docs: bool) -> Sources {
     sources
 }
 
+/// What kind of field of a record this is, where it is declared to be of one.
+pub fn field_kind(record: &str, field: &str) -> Option<FieldKind> {
+    /// By a record's full name; its module is read when it is first asked for, since most runs ask for none.
+    type Kinds = IndexMap<(Arc<str>, Arc<str>), FieldKind>;
+    static KINDS: [OnceLock<Kinds>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
+    let module = record.split_once('.').map_or(record, |(module, _)| module);
+    let at = FILES.iter().position(|(name, _)| *name == module).or_else(|| position("core"))?;
+    let kinds = KINDS[at].get_or_init(|| {
+        let (module, text) = FILES[at];
+        let items = syntax::parse(FileId(at as u32), &text_of(text, false)).file.items;
+        let records = items.into_iter().filter_map(|item| match item.kind {
+            ItemKind::Record(record) => Some(record),
+            _ => None,
+        });
+        let fields = records.flat_map(|record| {
+            let name = full_name(module, &record.name.text);
+            record.fields.into_iter().filter_map(move |field| Some(((name.clone(), field.name.text), field.kind?)))
+        });
+        fields.collect()
+    });
+    kinds.iter().find(|((of, name), _)| &**of == record && &**name == field).map(|(_, kind)| *kind)
+}
+
+fn position(module: &str) -> Option<usize> {
+    FILES.iter().position(|(name, _)| *name == module)
+}
+
 /// The text, or what is left of it without comments: each line at its place.
 fn text_of(text: &'static str, docs: bool) -> Cow<'static, str> {
     if docs {
@@ -77,7 +105,7 @@ pub(super) fn needed_by<'t>(texts: impl Iterator<Item = &'t str>) -> Stdlib {
     let Ok(finder) = aho_corasick::AhoCorasick::new(&words) else { return read(|_| true, false) };
     let mut needed = [false; FILES.len()];
     let mut open: Vec<&str> = texts.collect();
-    let core = FILES.iter().position(|(module, _)| *module == "core");
+    let core = position("core");
     if let Some(at) = core {
         needed[at] = true;
         open.push(FILES[at].1);
@@ -137,7 +165,10 @@ fn read(chosen: impl Fn(usize) -> bool, docs: bool) -> Stdlib {
                         .iter()
                         .map(|field| {
                             let (ty, optional) = declared(&field.ty, module, &library, &mut diagnostics);
-                            (field.name.text.clone(), FieldType { ty, optional, doc: field.doc.clone() })
+                            (
+                                field.name.text.clone(),
+                                FieldType { ty, optional, kind: field.kind, doc: field.doc.clone() },
+                            )
                         })
                         .collect();
                     let record = RecordType { name: name.clone(), fields, doc: item.doc.clone() };
@@ -203,6 +234,7 @@ fn read_native(
                 name: param.name.text.clone(),
                 ty,
                 optional,
+                role: ParamRole::of(&param.name.text),
                 default: param.default.as_ref().and_then(constant),
                 doc: param.doc.clone(),
             }
@@ -232,6 +264,7 @@ fn read_native(
         returns_optional,
         reads,
         changes,
+        role: native.role,
         doc: item.doc.clone(),
         span: item.span,
     }

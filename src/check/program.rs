@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use crate::diagnostic::{Sources, Span};
 pub use crate::syntax::tree::{ArithmeticOp, CompareOp, LogicOp, Quantifier, Test};
+pub use crate::syntax::tree::{FieldKind, Role};
 use crate::value::{Type, Value};
 
 /// A runbook that may be run.
@@ -606,6 +607,13 @@ pub struct Library {
     pub hash: Arc<str>,
 }
 
+impl Library {
+    /// The natives by which the language means this.
+    pub fn of_role(&self, role: Role) -> impl Iterator<Item = &Arc<Native>> {
+        self.natives.values().filter(move |native| native.role == Some(role))
+    }
+}
+
 /// A module of the stdlib, for `runbook doc`.
 #[derive(Debug)]
 pub struct Module {
@@ -626,6 +634,8 @@ pub struct Native {
     pub returns_optional: bool,
     pub reads: Vec<KeyPattern>,
     pub changes: NativeChanges,
+    /// What the language itself means by it.
+    pub role: Option<Role>,
     pub doc: Option<Arc<str>>,
     pub span: Span,
 }
@@ -644,8 +654,34 @@ pub struct NativeParam {
     pub ty: Type,
     /// `?`: may be left out, and is then absent.
     pub optional: bool,
+    pub role: Option<ParamRole>,
     pub default: Option<Value>,
     pub doc: Option<Arc<str>>,
+}
+
+/// What the language itself gives to a native, or asks of it: in each of them the parameter of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamRole {
+    /// `dir`: what `in` says.
+    Directory,
+    /// `env`
+    Environment,
+    /// `stdin`
+    Input,
+    /// `timeout`: how long it may take.
+    Limit,
+}
+
+impl ParamRole {
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "dir" => Some(Self::Directory),
+            "env" => Some(Self::Environment),
+            "stdin" => Some(Self::Input),
+            "timeout" => Some(Self::Limit),
+            _ => None,
+        }
+    }
 }
 
 /// A key in terms of a native's parameters: `file(path)`.
@@ -681,6 +717,7 @@ pub struct RecordType {
 pub struct FieldType {
     pub ty: Type,
     pub optional: bool,
+    pub kind: Option<FieldKind>,
     pub doc: Option<Arc<str>>,
 }
 
@@ -707,6 +744,11 @@ pub struct Settings {
 }
 
 impl Native {
+    /// The parameter that the language itself gives or reads.
+    pub fn param(&self, role: ParamRole) -> Option<&NativeParam> {
+        self.params.iter().find(|param| param.role == Some(role))
+    }
+
     /// How long it may take when nothing else is said: the default of its parameter `timeout`.
     pub fn default_timeout(&self) -> Option<SignedDuration> {
         self.params.iter().find(|param| &*param.name == "timeout").and_then(|param| match param.default {

@@ -7,21 +7,23 @@ use crate::value::Type;
 use super::expr::Checked;
 use super::items::block_proves;
 use super::names::{Callable, Checker, Ctx, Member};
-use super::program::{Arg, Call, Effect, Expr, ExprKind, Run, RunTarget, Wants};
+use super::program::{Arg, Call, Effect, Expr, ExprKind, ParamRole, Role, Run, RunTarget, Wants};
 
 impl Checker {
     pub(super) fn run(&mut self, ctx: &Ctx, run: &tree::Run) -> Option<Run> {
         let (native, args, name_span, mut secret_args) = match &run.target {
             tree::RunTarget::Shell(literal) => {
-                let native = self.library.natives.get("shell.run")?.clone();
+                let native = self.library.of_role(Role::ShellCommand).next()?.clone();
                 let (text, _) = self.shell(ctx, literal);
                 let mut args: Vec<Option<Arg>> = native.params.iter().map(|_| None).collect();
                 args[0] = Some(Arg::Shell(text));
                 (native, args, literal.span, false)
             }
             tree::RunTarget::Program(items, span) => {
-                let native = self.library.natives.get("shell.exec")?.clone();
-                (native, self.argv(ctx, items, *span), *span, false)
+                let native = self.library.of_role(Role::Program).next()?.clone();
+                let mut args: Vec<Option<Arg>> = native.params.iter().map(|_| None).collect();
+                args[0] = Some(Arg::Value(self.argument_list(ctx, items, *span)));
+                (native, args, *span, false)
             }
             tree::RunTarget::Call(call) => match self.run_call(ctx, call, run)? {
                 Target::Native(call, name, secret) => (call.native.clone(), call.args, name, secret),
@@ -39,10 +41,10 @@ impl Checker {
         let mut changes = None;
         for modifier in &run.modifiers {
             let param = match modifier.kind {
-                RunModifierKind::In => "dir",
-                RunModifierKind::Env => "env",
-                RunModifierKind::Stdin => "stdin",
-                RunModifierKind::Timeout => "timeout",
+                RunModifierKind::In => ParamRole::Directory,
+                RunModifierKind::Env => ParamRole::Environment,
+                RunModifierKind::Stdin => ParamRole::Input,
+                RunModifierKind::Timeout => ParamRole::Limit,
                 RunModifierKind::Changes => {
                     let keys = match &modifier.value.kind {
                         tree::ExprKind::List(items) => items.iter().filter_map(|item| self.key(ctx, item)).collect(),
@@ -52,7 +54,7 @@ impl Checker {
                     continue;
                 }
             };
-            let Some(place) = native.params.iter().position(|known| &*known.name == param) else {
+            let Some(place) = native.params.iter().position(|known| known.role == Some(param)) else {
                 let word = self.sources.text(modifier.keyword).to_owned();
                 let message = format!("`{}` takes no `{word}`", native.name);
                 self.error(
@@ -97,14 +99,6 @@ impl Checker {
             }
         }
         Some(lowered)
-    }
-
-    fn argv(&mut self, ctx: &Ctx, items: &[tree::Expr], span: Span) -> Vec<Option<Arg>> {
-        let list = self.argument_list(ctx, items, span);
-        let count = self.library.natives.get("shell.exec").map_or(1, |native| native.params.len());
-        let mut args: Vec<Option<Arg>> = (0..count).map(|_| None).collect();
-        args[0] = Some(Arg::Value(list));
-        args
     }
 
     /// A program with its arguments: each item one text, no secret among them.

@@ -174,6 +174,39 @@ pub struct Native {
     /// The keys of the facts that it reads.
     pub reads: Vec<Expr>,
     pub changes: Option<Changes>,
+    /// `as shell-command`
+    pub role: Option<Role>,
+}
+
+/// What the language itself means by a native. So nothing depends on what a native is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `run "…"`: its first parameter is the command.
+    ShellCommand,
+    /// `run […]`: its first parameter is the program with its arguments.
+    Program,
+    /// A person types the answer. It stands only where a secret is read.
+    Typed,
+    /// Its first parameter names a variable of the environment. Where a secret is read from one, commands don't inherit it.
+    Variable,
+    /// What lies on this host: secrets are read from it before the run begins.
+    Local,
+    /// What of a result, or of a text, is meant where a secret is read from it.
+    SecretText,
+}
+
+impl Role {
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "shell-command" => Self::ShellCommand,
+            "program" => Self::Program,
+            "typed" => Self::Typed,
+            "variable" => Self::Variable,
+            "local" => Self::Local,
+            "secret-text" => Self::SecretText,
+            _ => return None,
+        })
+    }
 }
 
 /// What a `native` does to the world.
@@ -197,7 +230,24 @@ pub enum Changes {
 #[derive(Clone, Debug)]
 pub struct RecordDecl {
     pub name: Name,
-    pub fields: Vec<ParamDecl>,
+    pub fields: Vec<RecordField>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RecordField {
+    pub name: Name,
+    pub ty: TypeExpr,
+    pub kind: Option<FieldKind>,
+    pub doc: Option<Arc<str>>,
+}
+
+/// What kind of thing a field of a record holds, where that matters to how it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Foreign text of any length, which says nothing of what the record is: shown only where it is asked for by name.
+    Content,
+    /// Nothing that a secret could be part of: shown also where a secret is captured from the record.
+    Open,
 }
 
 /// `key file(path: path)`: a kind of fact that probes read and actions change; only in the stdlib.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::check::program::{Effect, KeyArg, KeyPattern, Native, NativeParam};
+use crate::check::program::{Effect, KeyArg, KeyPattern, Native, NativeParam, ParamRole, Role};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Type, UnknownCause, Value, display};
 
@@ -46,7 +46,7 @@ impl Round {
         if !core.look.heeds_wants(&request.native) {
             request.wants = None;
         }
-        if &*request.native.name == "prompt" {
+        if request.native.role == Some(Role::Typed) {
             core.emitter.shown().await;
         }
         let key = fingerprint(&request);
@@ -192,10 +192,13 @@ fn article(ty: &Type) -> String {
     format!("a {ty}")
 }
 
-/// How long a request may take: what its `timeout` says, or its declaration.
+/// How long a request may take: what its parameter for that says, or its declaration.
 pub fn limit(native: &Native, args: &[(Arc<str>, ArgValue)]) -> Duration {
+    let param = native.param(ParamRole::Limit);
     let said = args.iter().find_map(|(name, arg)| match arg {
-        ArgValue::Value(Value::Duration(duration)) if &**name == "timeout" => Duration::try_from(*duration).ok(),
+        ArgValue::Value(Value::Duration(duration)) if param.is_some_and(|param| param.name == *name) => {
+            Duration::try_from(*duration).ok()
+        }
         _ => None,
     });
     let default = if native.effect == Effect::Action { DEFAULT_ACTION_LIMIT } else { DEFAULT_LIMIT };

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::check::program::{Arg, Call, Effect, Expr, ExprKind, GlobalKind, LinkKind, Program, Stmt, Text, TextPart};
+use crate::check::program::{
+    Arg, Call, Effect, Expr, ExprKind, GlobalKind, LinkKind, Program, Role, Stmt, Text, TextPart,
+};
 use crate::value::{Answer, Sealed, Value};
 
 use super::ask::Round;
@@ -42,7 +44,7 @@ pub async fn read_early(core: &Core) -> Vec<Held> {
             && core.learn(&global.name, value.unsealed()).is_ok()
         {
             let answer = Answer::Known(Value::Secret(Sealed::new(global.name.clone(), value.unsealed().clone())));
-            let early = calls(source).iter().any(|call| &*call.native.name != VARIABLE);
+            let early = calls(source).iter().any(|call| call.native.role != Some(Role::Variable));
             core.secrets.lock().await.insert(global.var, Kept { answer, early });
             shown.extend(held);
         }
@@ -62,19 +64,16 @@ pub async fn read_early(core: &Core) -> Vec<Held> {
     shown
 }
 
-/// The native that reads a variable of the environment.
-const VARIABLE: &str = "env";
-
 /// Whether nothing but variables and files of this host is read.
 fn harmless(source: &Expr) -> bool {
-    calls(source)
-        .iter()
-        .all(|call| call.native.effect == Effect::Function || [VARIABLE, "file"].contains(&&*call.native.name))
+    calls(source).iter().all(|call| {
+        call.native.effect == Effect::Function || matches!(call.native.role, Some(Role::Variable | Role::Local))
+    })
 }
 
 /// Commands do not inherit the variables that a secret is read from.
 async fn withhold(core: &Core, eval: &Eval<'_>, source: &Expr) {
-    for call in calls(source).into_iter().filter(|call| &*call.native.name == VARIABLE) {
+    for call in calls(source).into_iter().filter(|call| call.native.role == Some(Role::Variable)) {
         if let Some(Some(Arg::Value(name))) = call.args.first()
             && harmless(name)
             && let Answer::Known(name) = eval.eval(name).await

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::program::{Call, NativeChanges, Run, RunTarget};
+use crate::check::library::field_kind;
+use crate::check::program::{Call, FieldKind, NativeChanges, Run, RunTarget};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Record, Sealed, Value, display};
 
@@ -192,7 +193,6 @@ fn status(result: &Answer) -> Option<i64> {
 
 /// A result out of which a secret is captured: what was answered is sealed, so that nothing shows it in full.
 fn sealed(name: &Arc<str>, result: Answer) -> Answer {
-    const OPEN: [&str; 6] = ["status", "time", "url", "signal", "size", "truncated"];
     let seal = |value: Value| Value::Secret(Sealed::new(format!("in {name}"), value));
     match result {
         Answer::Known(Value::Record(record)) => {
@@ -201,7 +201,9 @@ fn sealed(name: &Arc<str>, result: Answer) -> Answer {
                 .iter()
                 .map(|(field, answer)| {
                     let answer = match answer {
-                        Answer::Known(value) if !OPEN.contains(&&**field) => Answer::Known(seal(value.clone())),
+                        Answer::Known(value) if field_kind(&record.name, field) != Some(FieldKind::Open) => {
+                            Answer::Known(seal(value.clone()))
+                        }
                         other => other.clone(),
                     };
                     (field.clone(), answer)

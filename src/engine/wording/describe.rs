@@ -1,7 +1,10 @@
 //! How questions and actions are told to people: as they are made, with values in place, secrets by name, and what
 //! can't be told yet marked where it stands.
 
-use crate::check::program::{Arg, Call, Expr, ExprKind, Run, RunTarget, ShellPart, ShellPlace, ShellText, TextPart};
+use crate::check::library::field_kind;
+use crate::check::program::{
+    Arg, Call, Expr, ExprKind, FieldKind, ParamRole, Role, Run, RunTarget, ShellPart, ShellPlace, ShellText, TextPart,
+};
 use crate::value::{Answer, Record, Value, display};
 
 use crate::engine::evaluation::eval::Eval;
@@ -48,10 +51,11 @@ pub fn brief_value(redactor: &Redactor, value: &Value) -> String {
 /// What a record holds in one word each. The content of a file, an answer, a log says nothing of what the record is, and
 /// may be anything: it is told where an expect asks for it, or `show` does.
 fn brief_record(record: &Record) -> String {
-    const CONTENT: [&str; 7] = ["text", "lines", "json", "stdout", "stderr", "env", "health_output"];
     let fields = record.fields.iter().filter_map(|(name, answer)| match answer {
         Answer::Known(Value::List(_) | Value::Map(_) | Value::Record(_)) => None,
-        Answer::Known(value) if !CONTENT.contains(&&**name) => Some(format!("{name}: {value}")),
+        Answer::Known(value) if field_kind(&record.name, name) != Some(FieldKind::Content) => {
+            Some(format!("{name}: {value}"))
+        }
         _ => None,
     });
     let told: Vec<String> = fields.collect();
@@ -188,8 +192,8 @@ impl Eval<'_> {
                 }
                 format!("{name}({})", parts.join(", "))
             }
-            RunTarget::Native(call) => match &*call.native.name {
-                "shell.run" | "shell.exec" => self.command(call).await,
+            RunTarget::Native(call) => match call.native.role {
+                Some(Role::ShellCommand | Role::Program) => self.command(call).await,
                 _ => self.shown(call).await,
             },
         }
@@ -199,13 +203,19 @@ impl Eval<'_> {
         let mut out = String::new();
         for (param, arg) in call.native.params.iter().zip(&call.args) {
             let Some(arg) = arg else { continue };
-            match (&*param.name, arg) {
+            match (param.role, arg) {
                 (_, Arg::Shell(text)) => out.push_str(&self.shell_shown(text).await),
-                ("argv", Arg::Value(expr)) => out.push_str(&self.words(expr).await),
-                ("dir", Arg::Value(expr)) => out.push_str(&format!("  (in {})", self.inner_text(expr).await)),
-                ("env", Arg::Value(expr)) => out.push_str(&format!("  (env {})", self.told(expr).await)),
-                ("stdin", Arg::Value(expr)) => out.push_str(&format!("  (stdin {})", self.told(expr).await)),
-                _ => {}
+                (None, Arg::Value(expr)) => out.push_str(&self.words(expr).await),
+                (Some(ParamRole::Directory), Arg::Value(expr)) => {
+                    out.push_str(&format!("  (in {})", self.inner_text(expr).await))
+                }
+                (Some(ParamRole::Environment), Arg::Value(expr)) => {
+                    out.push_str(&format!("  (env {})", self.told(expr).await))
+                }
+                (Some(ParamRole::Input), Arg::Value(expr)) => {
+                    out.push_str(&format!("  (stdin {})", self.told(expr).await))
+                }
+                (Some(ParamRole::Limit), Arg::Value(_)) => {}
             }
         }
         out

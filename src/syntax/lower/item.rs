@@ -5,8 +5,8 @@ use pest::iterators::Pair;
 use crate::diagnostic::Span;
 use crate::syntax::parser::Rule;
 use crate::syntax::tree::{
-    AcceptRisk, Block, Changes, Definition, EffectWord, Expr, ExprKind, Header, Item, ItemKind, KeyDecl, Name, Native,
-    Param, ParamDecl, Profile, RecordDecl, Step, StopBlock, StringLit, TypeExpr, Use,
+    AcceptRisk, Block, Changes, Definition, EffectWord, Expr, ExprKind, FieldKind, Header, Item, ItemKind, KeyDecl,
+    Name, Native, Param, ParamDecl, Profile, RecordDecl, RecordField, Role, Step, StopBlock, StringLit, TypeExpr, Use,
 };
 
 use super::Lowering;
@@ -250,6 +250,7 @@ impl Lowering<'_> {
             returns: None,
             reads: Vec::new(),
             changes: None,
+            role: None,
         };
         for part in pair.into_inner() {
             let at = self.span(&part);
@@ -265,6 +266,7 @@ impl Lowering<'_> {
                 Rule::name => native.name = self.name(&part),
                 Rule::parameters => native.params = self.parameters(part),
                 Rule::type_expr => native.returns = Some(self.type_expr(part)),
+                Rule::role => native.role = part.into_inner().next().and_then(|word| Role::of(word.as_str())),
                 Rule::reads => {
                     if let Some(list) = part.into_inner().next() {
                         native.reads = self.wides(list);
@@ -284,12 +286,19 @@ impl Lowering<'_> {
         ItemKind::Native(native)
     }
 
+    fn record_field(&mut self, pair: Pair<'_, Rule>) -> Option<RecordField> {
+        let kind = pair.clone().into_inner().find(|part| part.as_rule() == Rule::field_word);
+        let kind = kind.map(|word| if word.as_str() == "open" { FieldKind::Open } else { FieldKind::Content });
+        let ParamDecl { name, ty, doc, .. } = self.parameter(pair)?;
+        Some(RecordField { name, ty, kind, doc })
+    }
+
     fn record(&mut self, pair: Pair<'_, Rule>, span: Span) -> ItemKind {
         let mut record = RecordDecl { name: Self::no_name(span), fields: Vec::new() };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => record.name = self.name(&part),
-                Rule::record_field => record.fields.extend(self.parameter(part)),
+                Rule::record_field => record.fields.extend(self.record_field(part)),
                 Rule::bad_line => self.bad(&part, Rule::one_record_field),
                 _ => {}
             }
