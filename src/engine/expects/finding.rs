@@ -2,8 +2,9 @@
 
 use crate::check::program::{CompareOp, Expect, ExpectKind, Expr, ExprKind, LogicOp, Quantifier, Test};
 use crate::diagnostic::Span;
-use crate::value::{Answer, Truth, Value};
+use crate::value::{Answer, Truth, Unknown, UnknownCause, Value};
 
+use super::poll::Findings;
 use crate::engine::evaluation::compute;
 use crate::engine::evaluation::eval::Eval;
 use crate::engine::evaluation::scope::{Bound, Outdated};
@@ -39,8 +40,14 @@ impl Finding {
         self.truth == Truth::True
     }
 
+    /// It was cut short before the first answer.
+    pub fn unanswered(expect: &Expect) -> Self {
+        let unknown = Unknown::new(UnknownCause::LeftOut, "no answer yet");
+        Self { actual: "no answer yet".to_owned(), ..Self::unknown(expect, unknown) }
+    }
+
     /// It was not told at all.
-    pub fn unknown(expect: &Expect, unknown: crate::value::Unknown) -> Self {
+    pub fn unknown(expect: &Expect, unknown: Unknown) -> Self {
         Self {
             id: String::new(),
             text: expect.text.to_string(),
@@ -51,6 +58,12 @@ impl Finding {
             diff: Vec::new(),
             outdated: None,
         }
+    }
+}
+
+impl Findings for Vec<Finding> {
+    fn hold(&self) -> bool {
+        self.iter().all(Finding::holds)
     }
 }
 
@@ -83,7 +96,7 @@ pub async fn ask(eval: &Eval<'_>, expect: &Expect) -> Vec<Finding> {
                         actual: format!("absent: {}", absence.0),
                         truth: Truth::False,
                         outdated: bound.outdated,
-                        ..Finding::unknown(expect, crate::value::Unknown::new(crate::value::UnknownCause::Invalid, ""))
+                        ..Finding::unknown(expect, Unknown::new(UnknownCause::Invalid, ""))
                     }];
                 }
                 Answer::Known(_) => {}

@@ -12,11 +12,11 @@ use crate::engine::expects::group::{self, Asked};
 
 /// Why a group fails, in a line: its first expect that blocks, and how many more do.
 pub async fn reason(core: &Core, first: &Asked<'_>, more: usize) -> String {
-    let finding = first.findings.iter().find(|finding| !finding.holds()).or(first.findings.first());
+    let finding = first.failing().next().or(first.findings.first());
     let told = match finding {
         Some(finding) => {
             let place = format!("{}:{}", core.program.sources.name(finding.span), core.line(finding.span));
-            let kept = first.unkept.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+            let kept = first.remark().map(|why| format!(", {why}")).unwrap_or_default();
             // An id that was made up says nothing to its reader: the words that they wrote do.
             let named = first.leaf.expect.named;
             let what = match named {
@@ -36,9 +36,7 @@ pub async fn reason(core: &Core, first: &Asked<'_>, more: usize) -> String {
 /// The records that a handler sees as `failures`, a row each.
 pub fn failures(core: &Core, asked: &Asked<'_>) -> Vec<Value> {
     asked
-        .findings
-        .iter()
-        .filter(|finding| !finding.holds())
+        .failing()
         .map(|finding| {
             let id = format!("{}{}", asked.leaf.id, finding.id);
             let told = [("expect", &*id), ("expected", &finding.expected), ("found", &finding.actual)];

@@ -217,11 +217,11 @@ async fn ask_again(core: &Core, seen: Vec<Seen<'_>>, redo: &[String]) -> Result<
             continue;
         }
         for asked in group::ask_until(core, again, Round::new(), &flag).await {
-            for finding in asked.findings.iter().filter(|finding| asked.blocks() && !finding.holds()) {
+            for finding in asked.failing().filter(|_| asked.blocks()) {
                 lost.push(NoLonger {
                     id: format!("{}{}", asked.leaf.id, finding.id),
                     text: group::asked_as(core, &asked.leaf, finding).await.unwrap_or_else(|| finding.text.clone()),
-                    state: finding.state(),
+                    state: asked.state_of(finding),
                     expected: finding.expected.clone(),
                     actual: finding.actual.clone(),
                     file: core.program.sources.name(finding.span).to_owned(),

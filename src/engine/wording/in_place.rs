@@ -6,43 +6,25 @@ use crate::diagnostic::Span;
 use crate::value::{Answer, Value};
 
 use super::describe::brief_value;
-use crate::engine::evaluation::core::Site;
 use crate::engine::evaluation::eval::Eval;
-use crate::engine::expects::group::Leaf;
+use crate::engine::expects::leaf::{Called, Leaf};
 
 /// The longest words of an expect, in characters. Those of a check that are longer are told as the check itself.
 const LONGEST: usize = 120;
 
-/// A check that is asked.
-#[derive(Clone)]
-pub struct Called<'p> {
-    pub name: &'p str,
-    /// The expect's own name, where it has one.
-    pub label: Option<&'p str>,
-    pub args: &'p [Expr],
-    /// Where it is asked.
-    pub site: Site,
-    /// The expect that asks it.
-    pub span: Span,
-    /// How much of its leaves' ids is its own id.
-    pub depth: usize,
-}
-
-impl Called<'_> {
-    /// The call, with what is bound around it in place.
-    async fn words(&self, eval: &Eval<'_>) -> String {
-        let caller = Eval::new(eval.core, &self.site, &eval.round);
-        // A default was written elsewhere, and says nothing here.
-        let written = self.args.iter().filter(|arg| within(arg.span, self.span));
-        let args = futures_util::future::join_all(written.map(|arg| argument(&caller, arg))).await;
-        format!("{}({})", self.name, args.join(", "))
-    }
+/// The call of a check, with what is bound around it in place.
+async fn call(eval: &Eval<'_>, called: &Called<'_>) -> String {
+    let caller = Eval::new(eval.core, &called.site, &eval.round);
+    // A default was written elsewhere, and says nothing here.
+    let written = called.args.iter().filter(|arg| within(arg.span, called.span));
+    let args = futures_util::future::join_all(written.map(|arg| argument(&caller, arg))).await;
+    format!("{}({})", called.name, args.join(", "))
 }
 
 /// The check that the runbook itself asks, of which a leaf is a part.
 pub async fn whole(eval: &Eval<'_>, leaf: &Leaf<'_>) -> Option<String> {
     let called = leaf.checks.first()?;
-    let words = called.words(eval).await;
+    let words = call(eval, called).await;
     Some(match called.label {
         Some(label) => format!("{label}: {words}"),
         None => words,
@@ -66,7 +48,7 @@ pub async fn asked(eval: &Eval<'_>, leaf: &Leaf<'_>, field: Option<&FieldExpect>
         // In a loop of the check's own its call would not say which.
         && leaf.id.get(called.depth..).is_some_and(|own| !own.contains('['))
     {
-        let call = called.words(eval).await;
+        let call = call(eval, called).await;
         return Some(match field {
             Some(field) => format!("{call}: {}", words(eval, &field.condition).await),
             None => call,
