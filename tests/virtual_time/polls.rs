@@ -90,54 +90,53 @@ pub struct Decided {
     pub tie: bool,
 }
 
-/// The rules, once more: asked at once, then on the grid of `every` from the beginning while it does not hold, and from the
-/// answer on while it has to hold for longer; never behind its deadline.
+/// The rules, once more: asked at once, then on the grid of `every` from the beginning, a whole period or more later, until it
+/// holds. What has to hold for longer is asked for the last time when that time is over (on full 10 ms, if the deadline leaves
+/// room for that): it counts from the first answer to the last question. Nothing is asked at its deadline or behind it.
 pub fn decide(poll: &Poll, fact: &Fact, began: Ms) -> Decided {
     let every = poll.every.unwrap_or(500).max(10);
-    let deadline = poll.within.map(|within| began + within);
-    let (mut asked_at, mut attempts, mut held_since, mut last, mut tie) = (began, 0, None, None, false);
+    let within = poll.within.unwrap_or(Ms::MAX);
+    // Times count from the beginning. `due`: where on the grid the question stands.
+    let (mut due, mut asked, mut attempts, mut since, mut last, mut tie) = (0, 0, 0, None, None, false);
     loop {
-        attempts += 1;
-        let answered = asked_at + fact.takes;
-        tie |= deadline == Some(answered);
-        if let Some(deadline) = deadline.filter(|deadline| answered > *deadline) {
-            // The answer comes too late: what was told before counts, and what was held is not long enough.
-            return match last {
-                Some(state) => {
-                    let state = if state == State::Holds { State::Differs } else { state };
-                    Decided { state, at: deadline, attempts: attempts - 1, tie }
-                }
-                None => Decided { state: State::Unknown, at: deadline, attempts, tie },
-            };
+        let answered = asked + fact.takes;
+        tie |= answered == within;
+        let decided = |state, at, attempts| Decided { state, at: began + at, attempts, tie };
+        let at_deadline = |last: Option<State>, attempts: u32| match last {
+            // It did not hold for long enough.
+            Some(State::Holds) => decided(State::Differs, within, attempts),
+            Some(state) => decided(state, within, attempts),
+            None => decided(State::Unknown, within, 1),
+        };
+        if answered > within {
+            return at_deadline(last, attempts);
         }
-        let state = poll.state(fact.at(asked_at));
-        let in_time = deadline.is_some_and(|deadline| answered < deadline);
+        attempts += 1;
+        let state = poll.state(fact.at(began + asked));
+        let mut next = (due + every).div_ceil(every) * every;
+        if next <= answered {
+            next = (answered / every + 1) * every;
+        }
         if state == State::Holds {
-            let since = *held_since.get_or_insert(asked_at);
-            match poll.hold {
-                Some(hold) if answered - since < hold => {
-                    if deadline.is_some_and(|deadline| answered >= deadline) {
-                        return Decided { state: State::Differs, at: answered, attempts, tie };
-                    }
-                    asked_at = (asked_at + every).min(since + hold).max(answered);
-                    if let Some(deadline) = deadline {
-                        asked_at = asked_at.min(deadline);
-                    }
-                }
-                _ => return Decided { state, at: answered, attempts, tie },
+            let since = *since.get_or_insert(answered);
+            let hold = poll.hold.unwrap_or(0);
+            if asked.saturating_sub(since) >= hold {
+                return decided(state, answered, attempts);
             }
+            let over = since + hold;
+            let rounded = over.div_ceil(10) * 10;
+            next = next.min(if rounded < within { rounded } else { over }).max(answered);
         } else {
-            held_since = None;
-            if !in_time {
-                return Decided { state, at: answered, attempts, tie };
-            }
-            let next = began + ((answered - began) / every + 1) * every;
-            match deadline {
-                Some(deadline) if next >= deadline => return Decided { state, at: deadline, attempts, tie },
-                _ => asked_at = next,
+            since = None;
+            if poll.within.is_none() || answered >= within {
+                return decided(state, answered, attempts);
             }
         }
         last = Some(state);
+        if next >= within {
+            return at_deadline(last, attempts);
+        }
+        (due, asked) = (next, next);
     }
 }
 
