@@ -210,6 +210,8 @@ fn subject_path(expr: &tree::Expr) -> Option<(Arc<str>, Arc<str>)> {
         tree::ExprKind::Test { subject, .. } => subject_path(subject),
         tree::ExprKind::Logic { terms, .. } => subject_path(terms.first()?),
         tree::ExprKind::Arithmetic { first, .. } => subject_path(first),
+        tree::ExprKind::OrDefault(terms) => subject_path(terms.first()?),
+        tree::ExprKind::Range { from, .. } => subject_path(from),
         tree::ExprKind::Not(inner) | tree::ExprKind::Paren(inner) | tree::ExprKind::Negative(inner) => {
             subject_path(inner)
         }

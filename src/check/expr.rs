@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::syntax::literal;
 use crate::syntax::tree::{self, CompareOp, LinkKind, Name, Quantifier, StringPart};
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, range};
 
 use super::names::{Checker, Ctx};
 use super::program::{Expr, ExprKind, Key, Text, TextPart};
@@ -133,9 +133,9 @@ impl Checker {
                 Checked { probes, ..Checked::new(kind, Type::Bool, span) }
             }
             tree::ExprKind::Arithmetic { first, rest } => self.arithmetic(ctx, first, rest, span),
-            tree::ExprKind::Quantifier { kind, names, over, body, .. } => {
-                self.quantifier(ctx, *kind, names, over, body, span)
-            }
+            tree::ExprKind::OrDefault(terms) => self.or_default(ctx, terms, span),
+            tree::ExprKind::Range { from, to } => self.range(ctx, from, to, span),
+            tree::ExprKind::Quantifier { .. } => self.quantifier(ctx, expr),
             tree::ExprKind::Bad => Checked::bad(span),
         }
     }
@@ -383,6 +383,50 @@ impl Checker {
         Checked { expr: Expr { kind, ty, span }, ..sum }
     }
 
+    /// `a ?? b`: of the type that both have.
+    fn or_default(&mut self, ctx: &Ctx, terms: &[tree::Expr], span: Span) -> Checked {
+        let terms: Vec<Checked> = terms.iter().map(|term| self.expr(ctx, term)).collect();
+        let mut ty: Option<Type> = None;
+        for term in &terms {
+            let found = &term.expr.ty;
+            ty = Some(match ty {
+                None => found.clone(),
+                Some(before) => match types::either(&before, found) {
+                    Some(both) => both,
+                    None => {
+                        let message = format!("{} can't stand in for {}", types::a(found), types::a(&before));
+                        let help = "what is given for something absent is of the same type";
+                        self.error(
+                            Diagnostic::new(Code::TypeMismatch, term.expr.span, message)
+                                .label(format!("this is {}", types::a(found)))
+                                .help(help),
+                        );
+                        before
+                    }
+                },
+            });
+        }
+        let parts: Vec<&Checked> = terms.iter().collect();
+        let all = Checked::bad(span).of(&parts);
+        let kind = ExprKind::OrDefault(terms.iter().map(|term| term.expr.clone()).collect());
+        Checked { expr: Expr { kind, ty: ty.unwrap_or(Type::Any), span }, ..all }
+    }
+
+    /// `1..5`
+    fn range(&mut self, ctx: &Ctx, from: &tree::Expr, to: &tree::Expr, span: Span) -> Checked {
+        let (from, to) = (self.typed(ctx, from, &Type::Number), self.typed(ctx, to, &Type::Number));
+        if let (ExprKind::Literal(Value::Number(a)), ExprKind::Literal(Value::Number(b))) =
+            (&from.expr.kind, &to.expr.kind)
+            && let Err(why) = range::bounds(*a, *b)
+        {
+            let help = "a range counts up, in whole numbers: `1..5` is [1, 2, 3, 4, 5]";
+            self.error(Diagnostic::new(Code::BadOperand, span, why).label("this range").help(help));
+        }
+        let all = Checked::bad(span).of(&[&from, &to]);
+        let kind = ExprKind::Range { from: Box::new(from.expr), to: Box::new(to.expr) };
+        Checked { expr: Expr { kind, ty: Type::list(Type::Number), span }, ..all }
+    }
+
     /// The types of a loop's names.
     pub(super) fn loop_types(&mut self, over: &Checked, names: &[Name]) -> Vec<Type> {
         let (key, item) = match &over.expr.ty {
@@ -402,15 +446,12 @@ impl Checker {
         if names.len() > 1 { vec![key, item] } else { vec![item] }
     }
 
-    fn quantifier(
-        &mut self,
-        ctx: &Ctx,
-        kind: Quantifier,
-        names: &[Name],
-        over: &tree::Expr,
-        body: &tree::Expr,
-        span: Span,
-    ) -> Checked {
+    fn quantifier(&mut self, ctx: &Ctx, expr: &tree::Expr) -> Checked {
+        let span = expr.span;
+        let tree::ExprKind::Quantifier { kind, names, over, body, or_none, .. } = &expr.kind else {
+            return Checked::bad(span);
+        };
+        let (kind, or_none) = (*kind, *or_none);
         let over = self.expr(ctx, over);
         let types = self.loop_types(&over, names);
         let mut inner = ctx.clone();
@@ -422,15 +463,23 @@ impl Checker {
             inner.locals.push((name.text.clone(), var));
             vars.push((name.text.clone(), var));
         }
-        let body = self.condition(&inner, body);
+        let body = match kind {
+            Quantifier::Map => self.expr(&inner, body),
+            _ => self.condition(&inner, body),
+        };
         let probes = over.probes || body.probes;
         let ty = match kind {
             Quantifier::Count => Type::Number,
             Quantifier::Where => over.expr.ty.clone(),
+            Quantifier::Map => Type::list(body.expr.ty.clone()),
             Quantifier::All | Quantifier::Any | Quantifier::None => Type::Bool,
         };
-        let secret = over.secret && kind == Quantifier::Where;
-        let kind = ExprKind::Quantifier { kind, vars, over: Box::new(over.expr), body: Box::new(body.expr) };
+        let secret = match kind {
+            Quantifier::Where => over.secret,
+            Quantifier::Map => body.secret,
+            _ => false,
+        };
+        let kind = ExprKind::Quantifier { kind, vars, over: Box::new(over.expr), body: Box::new(body.expr), or_none };
         Checked { probes, secret, ..Checked::new(kind, ty, span) }
     }
 

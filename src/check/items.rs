@@ -287,7 +287,8 @@ impl Checker {
             };
             let since = stop.since.as_ref().and_then(|name| self.step_named(name));
             let except = stop.except.iter().filter_map(|name| self.step_named(name)).collect();
-            stops.push(Stop { reason, condition: condition.expr, kind, every, since, except, span: item.span });
+            let asked = Arc::new(self.asked_absence(&condition.expr));
+            stops.push(Stop { reason, condition: condition.expr, asked, kind, every, since, except, span: item.span });
         }
         self.units[main].tree.items = items;
         stops

@@ -8,6 +8,7 @@ pub mod library;
 pub mod program;
 pub mod shell_text;
 
+mod absence;
 mod access;
 mod call;
 mod expect;

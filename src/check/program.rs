@@ -112,6 +112,8 @@ pub struct Risk {
 pub struct Stop {
     pub reason: Text,
     pub condition: Expr,
+    /// What the condition itself asks about, so that its absence decides.
+    pub asked: Arc<AskedAbsence>,
     pub kind: StopKind,
     pub every: Option<Expr>,
     /// The step from whose start on it is asked.
@@ -119,6 +121,10 @@ pub struct Stop {
     pub except: Vec<usize>,
     pub span: Span,
 }
+
+/// In a condition, by the place of an operand: what stands in it of which the same condition asks whether it is absent.
+#[derive(Debug, Default)]
+pub struct AskedAbsence(pub std::collections::HashMap<Span, Vec<Expr>>);
 
 /// When a stop block trips.
 #[derive(Clone, Debug)]
@@ -334,6 +340,8 @@ pub struct For<T> {
     /// The item; or the key and the value of a map, or the index and the item of a list.
     pub vars: Vec<(Arc<str>, Var)>,
     pub over: Expr,
+    /// A loop of expects over an empty list is fine; else it is unknown, since there was nothing to check.
+    pub or_none: bool,
     pub body: Vec<T>,
     pub span: Span,
 }
@@ -460,12 +468,71 @@ pub enum ExprKind {
         first: Box<Expr>,
         rest: Vec<(ArithmeticOp, Expr)>,
     },
+    /// The first that is not absent.
+    OrDefault(Vec<Expr>),
+    /// Whole numbers from one to the other, both included.
+    Range {
+        from: Box<Expr>,
+        to: Box<Expr>,
+    },
     Quantifier {
         kind: Quantifier,
         vars: Vec<(Arc<str>, Var)>,
         over: Box<Expr>,
         body: Box<Expr>,
+        /// An `all` over an empty list is true; else it is unknown, since there was nothing to check.
+        or_none: bool,
     },
+}
+
+impl Expr {
+    /// The expressions that it is made of, one level down, in the order in which they are written.
+    pub fn parts(&self) -> Vec<&Expr> {
+        fn holes(text: &Text) -> impl Iterator<Item = &Expr> {
+            text.parts.iter().filter_map(|part| match part {
+                TextPart::Text(_) => None,
+                TextPart::Hole(hole) => Some(hole),
+            })
+        }
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Var(..) => Vec::new(),
+            ExprKind::Text(text) => holes(text).collect(),
+            ExprKind::List(items) | ExprKind::OrDefault(items) => items.iter().collect(),
+            ExprKind::Map(entries) => entries.iter().flat_map(|(key, value)| holes(key).chain([value])).collect(),
+            ExprKind::Chain { base, links } => {
+                let indexes = links.iter().filter_map(|link| match &link.kind {
+                    LinkKind::Field(_) => None,
+                    LinkKind::Index(at) => Some(at),
+                });
+                std::iter::once(&**base).chain(indexes).collect()
+            }
+            ExprKind::Call(call) => call
+                .args
+                .iter()
+                .flatten()
+                .flat_map(|arg| match arg {
+                    Arg::Value(value) => vec![value],
+                    Arg::Shell(text) => text
+                        .parts
+                        .iter()
+                        .filter_map(|part| match part {
+                            ShellPart::Source(_) => None,
+                            ShellPart::Hole { value, .. } => Some(value),
+                        })
+                        .collect(),
+                })
+                .collect(),
+            ExprKind::Not(inner) | ExprKind::Negative(inner) => vec![inner],
+            ExprKind::Logic { terms, .. } => terms.iter().collect(),
+            ExprKind::Compare { left, right, .. } => vec![left, right],
+            ExprKind::Matches { subject, .. } | ExprKind::Test { subject, .. } => vec![subject],
+            ExprKind::Arithmetic { first, rest } => {
+                std::iter::once(&**first).chain(rest.iter().map(|(_, term)| term)).collect()
+            }
+            ExprKind::Range { from, to } => vec![from, to],
+            ExprKind::Quantifier { over, body, .. } => vec![over, body],
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -52,7 +52,12 @@ impl Checker {
                     let (vars, over, mut inner) = self.loop_head(ctx, each);
                     let body = self.stmts(&mut inner, &each.body, ids, false);
                     self.asks_once(&body);
-                    out.push(Stmt::For(For { vars, over, body, span: stmt.span }));
+                    if let Some(span) = each.or_none {
+                        let message = "a loop that does something may go over nothing, so this says nothing";
+                        let help = "`or none` belongs to a loop of nothing but expects, and to `all(…)`";
+                        self.error(Diagnostic::new(Code::Misplaced, span, message).label("take it out").help(help));
+                    }
+                    out.push(Stmt::For(For { vars, over, or_none: true, body, span: stmt.span }));
                 }
                 StmtKind::If(choice) => {
                     let branches = choice
@@ -217,7 +222,7 @@ impl Checker {
     pub(super) fn for_members(&mut self, ctx: &Ctx, each: &tree::For, span: Span, ids: &mut Ids) -> For<GroupMember> {
         let (vars, over, inner) = self.loop_head(ctx, each);
         let body = self.members(&inner, &each.body, ids);
-        For { vars, over, body, span }
+        For { vars, over, or_none: each.or_none.is_some(), body, span }
     }
 
     /// What a check or a loop of expects is made of.

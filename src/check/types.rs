@@ -18,6 +18,21 @@ pub(super) fn comparable(a: &Type, b: &Type) -> bool {
     }
 }
 
+/// The type of what is of one type or of the other; `None` where nothing is both.
+pub(super) fn either(a: &Type, b: &Type) -> Option<Type> {
+    match (a, b) {
+        (Type::Any, _) | (_, Type::Any) => Some(Type::Any),
+        (a, b) if a == b => Some(a.clone()),
+        (a, b) if a.is_textual() && b.is_textual() => Some(Type::String),
+        (Type::List(a), Type::List(b)) => either(a, b).map(Type::list),
+        (Type::Map(a), Type::Map(b)) => either(a, b).map(Type::map),
+        (Type::Json, other) | (other, Type::Json) if other.fits(&Type::Json) => Some(Type::Json),
+        // What JSON holds is only known when it is asked.
+        (Type::Json, _) | (_, Type::Json) => Some(Type::Any),
+        _ => None,
+    }
+}
+
 /// Whether one can be less than the other.
 pub(super) fn orderable(a: &Type, b: &Type) -> bool {
     let ordered = |ty: &Type| {

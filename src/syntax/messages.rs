@@ -55,7 +55,9 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::close_paren => "`)`",
         Rule::open_bracket => "`[`",
         Rule::close_bracket => "`]`",
-        Rule::date | Rule::number | Rule::quantifier | Rule::quantifier_word | Rule::subject => return None,
+        Rule::date | Rule::number | Rule::quantifier | Rule::quantifier_word | Rule::all_word | Rule::subject => {
+            return None;
+        }
         Rule::plain_string | Rule::multi_string => "a string",
         Rule::raw_string | Rule::multi_raw => return None,
         Rule::plain_text | Rule::raw_text | Rule::multi_text | Rule::multi_raw_text | Rule::lone_quote => return None,
@@ -73,6 +75,8 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::index | Rule::call => return None,
         Rule::argument => "an argument",
         Rule::in_word => "`in`",
+        Rule::or_none => "`or none`",
+        Rule::all_items | Rule::some_items | Rule::items_and_body | Rule::over_items => return None,
         Rule::block => "a block in `{ }`",
         Rule::run => "`run`",
         Rule::ensure => "`ensure`",

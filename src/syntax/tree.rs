@@ -389,6 +389,8 @@ pub struct Otherwise {
 pub struct For {
     pub names: Vec<Name>,
     pub over: Expr,
+    /// `or none`: a list that is empty is fine.
+    pub or_none: Option<Span>,
     pub body: Block,
 }
 
@@ -452,6 +454,13 @@ pub enum ExprKind {
         first: Box<Expr>,
         rest: Vec<(ArithmeticOp, Span, Expr)>,
     },
+    /// `a ?? b ?? c`: the first that is not absent.
+    OrDefault(Vec<Expr>),
+    /// `1..5`: whole numbers, both ends included.
+    Range {
+        from: Box<Expr>,
+        to: Box<Expr>,
+    },
     /// `all(c in xs, c.state == "running")`, `any(k, v in map, …)`
     Quantifier {
         kind: Quantifier,
@@ -459,6 +468,8 @@ pub enum ExprKind {
         names: Vec<Name>,
         over: Box<Expr>,
         body: Box<Expr>,
+        /// `or none`: an empty list is fine.
+        or_none: bool,
     },
     /// A text that could not be read; the parser has said why.
     Bad,
@@ -557,4 +568,6 @@ pub enum Quantifier {
     Count,
     /// Those items that meet the condition.
     Where,
+    /// What is made of each item.
+    Map,
 }

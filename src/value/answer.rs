@@ -42,6 +42,10 @@ pub enum UnknownCause {
     Unreadable,
     /// It was known before the run was cut off, and is not in its record: a secret.
     NotRecorded,
+    /// What is compared is absent, in a condition where that decides nothing.
+    Absent,
+    /// There was nothing to check: an empty list.
+    NothingToCheck,
     /// It can't be computed: a division by zero, a text that is no number.
     Invalid,
 }

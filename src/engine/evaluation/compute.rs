@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::check::program::{ArithmeticOp, CompareOp, Test};
-use crate::value::{Answer, Map, Number, Sealed, Truth, Unknown, UnknownCause, Value};
+use crate::value::{Answer, Map, Number, Sealed, Truth, Unknown, UnknownCause, Value, range};
 
 use crate::engine::redact;
 
@@ -131,6 +131,21 @@ fn contains(whole: &Value, part: &Value) -> Truth {
             .fold(Truth::False, |any, item| if any == Truth::True { any } else { any.or(equal(item, part)) }),
         (Value::Map(map), Value::Text(key)) => Truth::from(map.get(key).is_some()),
         (whole, _) => Truth::Unknown(invalid(format!("{} holds nothing that could be looked for", whole.kind()))),
+    }
+}
+
+/// `from..to`
+pub fn range(from: &Answer, to: &Answer) -> Answer {
+    match (from, to) {
+        (Answer::Unknown(unknown), _) | (_, Answer::Unknown(unknown)) => Answer::Unknown(unknown.clone()),
+        (Answer::Absent(absence), _) | (_, Answer::Absent(absence)) => Answer::Absent(absence.clone()),
+        (Answer::Known(from), Answer::Known(to)) => match (from.unsealed(), to.unsealed()) {
+            (Value::Number(from), Value::Number(to)) => match range::list(*from, *to) {
+                Ok(list) => Answer::Known(list),
+                Err(why) => Answer::Unknown(invalid(why)),
+            },
+            (from, to) => Answer::Unknown(invalid(format!("no range goes from {} to {}", from.kind(), to.kind()))),
+        },
     }
 }
 

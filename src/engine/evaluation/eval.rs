@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 
 use crate::check::program::{
-    Arg, Call, Effect, Expr, ExprKind, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier, ShellPart, Text, TextPart,
-    Var,
+    Arg, AskedAbsence, Call, Effect, Expr, ExprKind, For, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier,
+    ShellPart, Stop, Test, Text, TextPart, Var,
 };
 use crate::value::size::{self, Room};
 use crate::value::{Answer, Map, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
@@ -32,11 +32,19 @@ pub struct Eval<'c> {
     pub round: Arc<Round>,
     /// The latest action, among those that a dry run left out, that may have outdated what was looked at.
     outdated: Arc<Mutex<Option<Outdated>>>,
+    /// In a stop condition: comparing what is absent is unknown, but for what the condition itself asks about.
+    absence: Option<Arc<AskedAbsence>>,
 }
 
 impl<'c> Eval<'c> {
     pub fn new(core: &'c Core, site: &Site, round: &Arc<Round>) -> Self {
-        Self { core, site: site.clone(), round: round.clone(), outdated: Arc::default() }
+        Self { core, site: site.clone(), round: round.clone(), outdated: Arc::default(), absence: None }
+    }
+
+    /// For the condition of a stop block: a truth that would rest on comparing something absent is unknown. A server that
+    /// has lost a field is no server on which all is well.
+    pub fn of_stop(core: &'c Core, site: &Site, round: &Arc<Round>, stop: &Stop) -> Self {
+        Self { absence: Some(stop.asked.clone()), ..Self::new(core, site, round) }
     }
 
     /// The same, where `var` is bound; what it finds outdated is found outdated here, too.
@@ -65,7 +73,27 @@ impl<'c> Eval<'c> {
     }
 
     pub async fn truth(&self, expr: &Expr) -> Truth {
-        compute::truth(&self.eval(expr).await)
+        let answer = self.eval(expr).await;
+        match self.undecided(expr, &answer).await {
+            Some(unknown) => Truth::Unknown(unknown),
+            None => compute::truth(&answer),
+        }
+    }
+
+    /// Why nothing can be decided by an operand: it is absent, where that decides nothing.
+    async fn undecided(&self, operand: &Expr, answer: &Answer) -> Option<Unknown> {
+        let (asked, absence) = match (&self.absence, answer) {
+            (Some(asked), Answer::Absent(absence)) => (asked, absence),
+            _ => return None,
+        };
+        for subject in asked.0.get(&operand.span).into_iter().flatten() {
+            if matches!(self.eval(subject).await, Answer::Absent(_)) {
+                return None;
+            }
+        }
+        let words = self.core.words(operand.span);
+        let reason = format!("`{words}` is absent ({}), which decides nothing here", absence.0);
+        Some(Unknown::new(UnknownCause::Absent, reason))
     }
 
     pub fn eval<'a>(&'a self, expr: &'a Expr) -> BoxFuture<'a, Answer> {
@@ -82,12 +110,18 @@ impl<'c> Eval<'c> {
                 ExprKind::Negative(inner) => compute::negative(self.eval(inner).await),
                 ExprKind::Logic { op, terms } => truth_value(self.logic(*op, terms).await),
                 ExprKind::Compare { op, left, right } => {
-                    let left = self.eval(left).await;
-                    let right = self.eval(right).await;
-                    truth_value(compute::compare(*op, &left, &right))
+                    let (a, b) = (self.eval(left).await, self.eval(right).await);
+                    match (self.undecided(left, &a).await, self.undecided(right, &b).await) {
+                        (Some(unknown), _) | (_, Some(unknown)) => Answer::Unknown(unknown),
+                        (None, None) => truth_value(compute::compare(*op, &a, &b)),
+                    }
                 }
                 ExprKind::Matches { subject, regex, negated } => {
-                    let truth = match self.eval(subject).await {
+                    let answer = self.eval(subject).await;
+                    if let Some(unknown) = self.undecided(subject, &answer).await {
+                        return Answer::Unknown(unknown);
+                    }
+                    let truth = match answer {
                         Answer::Known(value) if *negated => compute::matches(regex, &value).negate(),
                         Answer::Known(value) => compute::matches(regex, &value),
                         Answer::Absent(_) => Truth::False,
@@ -96,7 +130,11 @@ impl<'c> Eval<'c> {
                     truth_value(truth)
                 }
                 ExprKind::Test { subject, test, negated } => {
-                    truth_value(compute::test(*test, *negated, &self.eval(subject).await))
+                    let answer = self.eval(subject).await;
+                    match self.undecided(subject, &answer).await {
+                        Some(unknown) if *test == Test::Empty => Answer::Unknown(unknown),
+                        _ => truth_value(compute::test(*test, *negated, &answer)),
+                    }
                 }
                 ExprKind::Arithmetic { first, rest } => {
                     let mut sum = self.eval(first).await;
@@ -105,11 +143,30 @@ impl<'c> Eval<'c> {
                     }
                     sum
                 }
-                ExprKind::Quantifier { kind, vars, over, body } => self.quantifier(*kind, vars, over, body).await,
+                ExprKind::OrDefault(terms) => {
+                    let mut answer = Answer::absent("nothing was given");
+                    for term in terms {
+                        answer = self.eval(term).await;
+                        if !matches!(answer, Answer::Absent(_)) {
+                            break;
+                        }
+                    }
+                    answer
+                }
+                ExprKind::Range { from, to } => compute::range(&self.eval(from).await, &self.eval(to).await),
+                ExprKind::Quantifier { kind: Quantifier::Map, vars, over, body, .. } => {
+                    self.mapped(vars, over, body).await
+                }
+                ExprKind::Quantifier { kind, vars, over, body, or_none } => {
+                    self.quantifier(*kind, vars, over, body, *or_none).await
+                }
             };
             match &expr.kind {
                 // What is put together of others may be larger than each of them.
-                ExprKind::List(_) | ExprKind::Map(_) | ExprKind::Arithmetic { .. } => size::bounded(answer),
+                ExprKind::List(_)
+                | ExprKind::Map(_)
+                | ExprKind::Arithmetic { .. }
+                | ExprKind::Quantifier { kind: Quantifier::Map, .. } => size::bounded(answer),
                 _ => answer,
             }
         })
@@ -281,7 +338,30 @@ impl<'c> Eval<'c> {
         }
     }
 
-    async fn quantifier(&self, kind: Quantifier, vars: &[(Arc<str>, Var)], over: &Expr, body: &Expr) -> Answer {
+    /// `map(x in xs, …)`: what is made of each item. An item of which nothing can be made leaves no list, as in `[…]`.
+    async fn mapped(&self, vars: &[(Arc<str>, Var)], over: &Expr, body: &Expr) -> Answer {
+        let items = match self.items(over).await {
+            Ok(items) => items,
+            Err(answer) => return answer,
+        };
+        let mut made = Vec::with_capacity(items.len());
+        for item in items {
+            match self.with_item(vars, &item).eval(body).await {
+                Answer::Known(value) => made.push(value),
+                other => return other,
+            }
+        }
+        Answer::Known(Value::list(made))
+    }
+
+    async fn quantifier(
+        &self,
+        kind: Quantifier,
+        vars: &[(Arc<str>, Var)],
+        over: &Expr,
+        body: &Expr,
+        or_none: bool,
+    ) -> Answer {
         let whole = match self.eval(over).await {
             Answer::Known(value) => value,
             other => return other,
@@ -290,6 +370,9 @@ impl<'c> Eval<'c> {
             Ok(items) => items,
             Err(answer) => return answer,
         };
+        if kind == Quantifier::All && !or_none && items.len() == 0 {
+            return self.nothing_to_check(over);
+        }
         let mut met = Vec::new();
         let mut count = 0;
         let mut all = Truth::True;
@@ -313,7 +396,7 @@ impl<'c> Eval<'c> {
                 unknown.map_or_else(|| truth_value(Truth::False), Answer::Unknown)
             }
             Quantifier::Count => Answer::Known(Value::Number(Number::Int(count))),
-            Quantifier::Where => Answer::Known(those(&whole, &met)),
+            Quantifier::Where | Quantifier::Map => Answer::Known(those(&whole, &met)),
         }
     }
 
@@ -323,6 +406,17 @@ impl<'c> Eval<'c> {
             Answer::Known(value) => items_of(&value),
             other => Err(other),
         }
+    }
+
+    /// What a loop of expects goes over. An empty list proves nothing, unless it may be empty: `or none`.
+    pub async fn items_to_check<T>(&self, each: &For<T>) -> Result<Items, Answer> {
+        let items = self.items(&each.over).await?;
+        if items.len() == 0 && !each.or_none { Err(self.nothing_to_check(&each.over)) } else { Ok(items) }
+    }
+
+    fn nothing_to_check(&self, over: &Expr) -> Answer {
+        let reason = format!("`{}` is empty, so there is nothing to check", self.core.words(over.span));
+        Answer::unknown(UnknownCause::NothingToCheck, reason)
     }
 
     /// The same, inside a loop at one of its items.

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::check::program::{
-    Arg, Call, Effect, Expr, ExprKind, GlobalKind, LinkKind, Program, Role, Stmt, Text, TextPart,
-};
+use crate::check::program::{Arg, Call, Effect, Expr, ExprKind, GlobalKind, Program, Role, Stmt};
 use crate::value::{Answer, Sealed, Value};
 
 use super::ask::Round;
@@ -122,54 +120,10 @@ pub fn calls(expr: &Expr) -> Vec<&Call> {
 }
 
 fn calls_in<'e>(expr: &'e Expr, found: &mut Vec<&'e Call>) {
-    fn of_text<'e>(text: &'e Text, found: &mut Vec<&'e Call>) {
-        for part in &text.parts {
-            if let TextPart::Hole(hole) = part {
-                calls_in(hole, found);
-            }
-        }
+    if let ExprKind::Call(call) = &expr.kind {
+        found.push(call);
     }
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Var(..) => {}
-        ExprKind::Text(text) => of_text(text, found),
-        ExprKind::List(items) | ExprKind::Logic { terms: items, .. } => {
-            items.iter().for_each(|item| calls_in(item, found));
-        }
-        ExprKind::Map(entries) => {
-            for (key, value) in entries {
-                of_text(key, found);
-                calls_in(value, found);
-            }
-        }
-        ExprKind::Chain { base, links } => {
-            calls_in(base, found);
-            for link in links {
-                if let LinkKind::Index(at) = &link.kind {
-                    calls_in(at, found);
-                }
-            }
-        }
-        ExprKind::Call(call) => {
-            found.push(call);
-            for arg in call.args.iter().flatten() {
-                if let Arg::Value(value) = arg {
-                    calls_in(value, found);
-                }
-            }
-        }
-        ExprKind::Not(inner) | ExprKind::Negative(inner) => calls_in(inner, found),
-        ExprKind::Compare { left, right, .. } => {
-            calls_in(left, found);
-            calls_in(right, found);
-        }
-        ExprKind::Matches { subject, .. } | ExprKind::Test { subject, .. } => calls_in(subject, found),
-        ExprKind::Arithmetic { first, rest } => {
-            calls_in(first, found);
-            rest.iter().for_each(|(_, term)| calls_in(term, found));
-        }
-        ExprKind::Quantifier { over, body, .. } => {
-            calls_in(over, found);
-            calls_in(body, found);
-        }
+    for part in expr.parts() {
+        calls_in(part, found);
     }
 }

@@ -119,7 +119,7 @@ where
                     Member::Expect(expect) => {
                         self.expect(expect, &site, &prefix, &keys, &timing, blocked.clone()).await;
                     }
-                    Member::For(each) => match eval.items(&each.over).await {
+                    Member::For(each) => match eval.items_to_check(each).await {
                         Ok(items) => {
                             let outdated = eval.outdated();
                             for (key, item) in items {
@@ -265,6 +265,7 @@ fn loop_key(key: &Value, item: &Value) -> String {
 
 fn not_told(core: &Core, what: &str, answer: &Answer) -> Unknown {
     match answer {
+        Answer::Unknown(unknown) if unknown.cause == UnknownCause::NothingToCheck => unknown.clone(),
         Answer::Unknown(unknown) => Unknown::new(unknown.cause, format!("{what} is unknown: {}", unknown.reason)),
         other => Unknown::new(UnknownCause::Invalid, format!("{what} is {}", describe::brief(core.redactor(), other))),
     }

@@ -204,7 +204,7 @@ async fn explain(eval: &Eval<'_>, condition: &Expr) -> Words {
             }
             logic(*op, all)
         }
-        ExprKind::Quantifier { kind, vars, over, body }
+        ExprKind::Quantifier { kind, vars, over, body, .. }
             if matches!(kind, Quantifier::All | Quantifier::Any | Quantifier::None) =>
         {
             let truth = eval.truth(condition).await;

@@ -118,7 +118,7 @@ impl<'c> Walk<'c> {
                 Some(_) => continue,
                 None => Site::default(),
             };
-            let eval = Eval::new(self.core, &site, &Round::new());
+            let eval = Eval::of_stop(self.core, &site, &Round::new(), stop);
             let began = Instant::now();
             let truth = eval.truth(&stop.condition).await;
             let (word, wanted, quiet) = match stop.kind {

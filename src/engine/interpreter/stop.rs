@@ -108,7 +108,7 @@ impl Watch {
 
     async fn ask(&self, core: &Core, stop: &Stop, since: &Mutex<Since>, flag: &Flag, last: bool) {
         let round = Round::new();
-        let eval = Eval::new(core, &Site::default(), &round);
+        let eval = Eval::of_stop(core, &Site::default(), &round, stop);
         let hold = match &stop.kind {
             StopKind::When { hold: Some(hold) } | StopKind::Unless { hold } => {
                 eval.duration(hold).await.unwrap_or_default()

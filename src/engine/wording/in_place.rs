@@ -188,6 +188,11 @@ fn bound<'e>(expr: &'e Expr, places: &mut Vec<Place<'e>>) {
             bound(first, places);
             rest.iter().for_each(|(_, term)| bound(term, places));
         }
+        ExprKind::OrDefault(terms) => terms.iter().for_each(|term| bound(term, places)),
+        ExprKind::Range { from, to } => {
+            bound(from, places);
+            bound(to, places);
+        }
         ExprKind::Quantifier { over, body, .. } => {
             bound(over, places);
             bound(body, places);

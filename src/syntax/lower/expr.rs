@@ -32,6 +32,8 @@ enum Token {
 enum Op {
     Logic(LogicOp),
     Compare(CompareOp),
+    OrDefault,
+    Range,
     Sum(ArithmeticOp),
     Product(ArithmeticOp),
 }
@@ -146,7 +148,7 @@ impl Lowering<'_> {
             }
         }
         let right: Vec<Token> = rest.collect();
-        let left = self.sum(left);
+        let left = self.or_default(left);
         match middle {
             None => left,
             Some(Token::Test(test, negated, test_span)) => {
@@ -162,7 +164,7 @@ impl Lowering<'_> {
                     self.nothing_behind(&right[at..]);
                     right.truncate(at);
                 }
-                let right = self.sum(right);
+                let right = self.or_default(right);
                 let span = left.span.to(right.span);
                 Expr { kind: ExprKind::Compare { op, op_span, left: Box::new(left), right: Box::new(right) }, span }
             }
@@ -177,8 +179,36 @@ impl Lowering<'_> {
         }
     }
 
-    fn sum(&mut self, tokens: Vec<Token>) -> Expr {
-        self.arithmetic(tokens, false)
+    /// `a ?? b ?? c`: from the right, which for the first that is not absent is the same.
+    fn or_default(&mut self, tokens: Vec<Token>) -> Expr {
+        let mut terms: Vec<Expr> =
+            split(tokens, Op::OrDefault).into_iter().map(|(_, group)| self.range(group)).collect();
+        if terms.len() == 1
+            && let Some(only) = terms.pop()
+        {
+            return only;
+        }
+        let span = around(&terms);
+        Expr { kind: ExprKind::OrDefault(terms), span }
+    }
+
+    /// `from..to`
+    fn range(&mut self, tokens: Vec<Token>) -> Expr {
+        let mut ends = split(tokens, Op::Range).into_iter();
+        let from = ends.next().map(|(_, group)| self.arithmetic(group, false));
+        let to = ends.next().map(|(_, group)| self.arithmetic(group, false));
+        if let Some((Some(again), _)) = ends.next() {
+            let message = "a range has two ends";
+            self.error(Code::Syntax, again, message, "write `1..5`; lists are joined with `+`: `1..3 + [7]`");
+        }
+        match (from, to) {
+            (Some(from), Some(to)) => {
+                let span = from.span.to(to.span);
+                Expr { kind: ExprKind::Range { from: Box::new(from), to: Box::new(to) }, span }
+            }
+            (Some(only), None) => only,
+            _ => Expr { kind: ExprKind::Bad, span: Span::default() },
+        }
     }
 
     /// Sums of products; both flat.
@@ -363,14 +393,17 @@ impl Lowering<'_> {
         let mut kind = (Quantifier::All, span);
         let mut names = Vec::new();
         let mut exprs = Vec::new();
+        let mut or_none = false;
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::quantifier_word => {
+                Rule::or_none => or_none = true,
+                Rule::quantifier_word | Rule::all_word => {
                     let word = match part.as_str() {
                         "all" => Quantifier::All,
                         "any" => Quantifier::Any,
                         "none" => Quantifier::None,
                         "where" => Quantifier::Where,
+                        "map" => Quantifier::Map,
                         _ => Quantifier::Count,
                     };
                     kind = (word, self.span(&part));
@@ -387,6 +420,7 @@ impl Lowering<'_> {
                 names,
                 over: Box::new(over),
                 body: Box::new(body),
+                or_none,
             },
             _ => ExprKind::Bad,
         }
@@ -429,6 +463,8 @@ fn operator(text: &str) -> Op {
     match text {
         "and" => Op::Logic(LogicOp::And),
         "or" => Op::Logic(LogicOp::Or),
+        "??" => Op::OrDefault,
+        ".." => Op::Range,
         "==" => Op::Compare(CompareOp::Equal),
         "!=" => Op::Compare(CompareOp::NotEqual),
         "<" => Op::Compare(CompareOp::Less),
@@ -447,6 +483,22 @@ fn operator(text: &str) -> Op {
         text if text.ends_with("contain") => Op::Compare(CompareOp::NotContains),
         _ => Op::Compare(CompareOp::NotMatches),
     }
+}
+
+/// The tokens between those that are `op`, each group with the `op` before it.
+fn split(tokens: Vec<Token>, op: Op) -> Vec<(Option<Span>, Vec<Token>)> {
+    let mut groups = vec![(None, Vec::new())];
+    for token in tokens {
+        match token {
+            Token::Op(found, span) if found == op => groups.push((Some(span), Vec::new())),
+            token => {
+                if let Some((_, group)) = groups.last_mut() {
+                    group.push(token);
+                }
+            }
+        }
+    }
+    groups
 }
 
 fn around(exprs: &[Expr]) -> Span {

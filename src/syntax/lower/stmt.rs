@@ -247,11 +247,13 @@ impl Lowering<'_> {
     }
 
     fn for_stmt(&mut self, pair: Pair<'_, Rule>, span: Span) -> For {
-        let mut each = For { names: Vec::new(), over: Expr { kind: ExprKind::Bad, span }, body: Block::default() };
+        let mut each =
+            For { names: Vec::new(), over: Expr { kind: ExprKind::Bad, span }, or_none: None, body: Block::default() };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => each.names.push(self.name(&part)),
                 Rule::expr => each.over = self.expr(part),
+                Rule::or_none => each.or_none = Some(self.span(&part)),
                 Rule::block => each.body = self.block(part),
                 _ => {}
             }
