@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 /// A moment of the world, or a time, in milliseconds.
 pub type Ms = u64;
 
-/// When every world begins, as the calendar has it.
-pub const EPOCH: &str = "2026-11-21T20:00:00Z";
+/// When every world begins, as the calendar has it: 2026-11-21T20:00:00Z.
+const EPOCH: Timestamp = Timestamp::constant(1_795_291_200, 0);
 
 /// Longer than any run of a test: one that is not over by then hangs.
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -265,6 +265,8 @@ pub enum Entry {
     /// What was handed over so far is on disk.
     Synced,
     Signal(Signal),
+    /// The program was killed, and with it what was at work. What follows is another program's.
+    Killed,
 }
 
 /// How an action came to its end.
@@ -581,8 +583,7 @@ fn result_of(status: Answer, text: String, elapsed: Duration) -> Answer {
 
 impl Clock for World {
     fn now(&self) -> Timestamp {
-        let epoch: Timestamp = EPOCH.parse().expect("a time");
-        epoch + SignedDuration::from_millis(i64::try_from(self.moment()).unwrap_or(i64::MAX))
+        EPOCH + SignedDuration::from_millis(i64::try_from(self.moment()).unwrap_or(i64::MAX))
     }
 }
 

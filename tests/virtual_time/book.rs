@@ -27,7 +27,6 @@ pub struct Book {
 #[derive(Clone, Debug)]
 pub struct Stop {
     pub poll: Poll,
-    pub unless: bool,
     pub since: Option<String>,
     pub except: Vec<String>,
 }
@@ -111,6 +110,38 @@ impl Book {
             book.verdict = book.expects(rng, size, 2);
         }
         book
+    }
+
+    /// Conditions that may end it, each over a fact of its own.
+    pub fn with_stops(mut self, rng: &mut Rng) -> Self {
+        for at in 0..rng.range(1, 3) {
+            let mut poll = Poll::generated(rng, format!("stop{at}"));
+            poll.native = *rng.pick(&[Native::File, Native::Http, Native::Sh]);
+            poll.wants = Seen::Known(1);
+            poll.within = None;
+            poll.hold = rng.chance(60).then(|| *rng.pick(&[1, 300, 2000, 9000, 40_000]));
+            poll.every = rng.chance(70).then(|| *rng.pick(&[5, 40, 250, 1000, 7000]));
+            let mut step = |percent| rng.chance(percent).then(|| rng.pick(&self.steps).name.clone());
+            let (since, except) = (step(25), step(25).into_iter().collect());
+            self.stops.push(Stop { poll, since, except });
+        }
+        self
+    }
+
+    /// A world in which its stop conditions are quiet for a while.
+    pub fn world_with_stops(&self, rng: &mut Rng, size: Size, luck: u64) -> Spec {
+        let mut spec = self.world(rng, size, luck);
+        for stop in &self.stops {
+            let mut at = rng.range(1, 9000);
+            let mut later = Vec::new();
+            for _ in 0..rng.range(0, 5) {
+                later.push((at, *rng.pick(&[Seen::Known(1), Seen::Known(1), Seen::Known(0), Seen::Unknown])));
+                at += *rng.pick(&[1, 60, 900, 6000, 50_000]);
+            }
+            let takes = if rng.chance(30) { *rng.pick(&[1, 30, 700]) } else { 0 };
+            spec = spec.fact(&stop.poll.fact, Fact { now: Seen::Known(0), later, takes, ..Fact::default() });
+        }
+        spec
     }
 
     fn name(&mut self, prefix: &str) -> String {
@@ -414,11 +445,10 @@ impl Book {
         }
         text.push_str("}\n");
         for (at, stop) in self.stops.iter().enumerate() {
-            let Stop { poll, unless, since, except } = stop;
-            let word = if *unless { "unless" } else { "when" };
+            let Stop { poll, since, except } = stop;
             let every = poll.every.map(|every| format!(" every {every}ms")).unwrap_or_default();
             let hold = poll.hold.map(|hold| format!(" for {hold}ms")).unwrap_or_default();
-            text.push_str(&format!("stop \"stop {at}\" {{\n  {word} {}{hold}{every}\n", poll.condition()));
+            text.push_str(&format!("stop \"stop {at}\" {{\n  when {}{hold}{every}\n", poll.condition()));
             if let Some(since) = since {
                 text.push_str(&format!("  since {since}\n"));
             }

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 
 use runbook::engine::events::event::{Body, Part, State, StepOutcome, Verdict};
 
-use crate::book::Book;
+use crate::book::{Book, Stmt, Stop};
 use crate::fake_world::*;
 use crate::polls::Poll;
 
 /// Panics where a law is broken.
 #[track_caller]
 pub fn hold(ran: &Ran, book: &Book, which: &str, text: &str) {
-    if let Err(why) = all(ran, &book.polls()) {
+    let laws = [
+        all(ran, &book.polls()),
+        what_has_to_end_it_runs(ran, book),
+        undone_as_it_says(ran, book, book.roll_back_on_stop),
+        stops_trip_as_they_say(ran, book),
+    ];
+    if let Err(why) = laws.into_iter().collect::<Result<Vec<()>, String>>() {
         panic!("{which}: {why}\n{text}\n{:#?}\n{}", ran.before, ran.told());
     }
 }
@@ -61,7 +67,7 @@ fn one_at_a_time(ran: &Ran) -> Result<(), String> {
                     return Err(format!("at {at} `{command}` begins, and `{other}` is at work"));
                 }
             }
-            Entry::ActEnded { .. } => at_work = None,
+            Entry::ActEnded { .. } | Entry::Killed => at_work = None,
             _ => {}
         }
     }
@@ -77,8 +83,18 @@ fn well_nested(ran: &Ran) -> Result<(), String> {
     let (mut step, mut action, mut undo, mut confirm): (Option<String>, Option<String>, Option<String>, bool) =
         (None, None, None, false);
     let mut open: Vec<String> = Vec::new();
-    let mut verdicts = 0;
-    for (at, event) in ran.events() {
+    let (mut verdicts, mut killed) = (0, false);
+    for (at, entry) in &ran.log {
+        let event = match entry {
+            Entry::Event(event) => event.get(),
+            // What was open is begun again, or is left as it is where the run is undone.
+            Entry::Killed => {
+                (action, confirm, killed) = (None, false, true);
+                open.clear();
+                continue;
+            }
+            _ => continue,
+        };
         let here = format!("#{} at {at}", event.seq);
         if seq != 0 && event.seq != seq + 1 {
             return Err(format!("{here} comes behind #{seq}"));
@@ -129,11 +145,12 @@ fn well_nested(ran: &Ran) -> Result<(), String> {
                             && matches!(other.body, Body::ExpectEnded(_))
                     })
                 };
-                if let Some(untold) = open.iter().find(|id| !told(id)) {
+                if let Some(untold) = open.iter().find(|id| !killed && !told(id)) {
                     return Err(format!("{here} ends a group, and `{untold}` came to nothing"));
                 }
                 open.clear();
             }
+            Body::RollbackStarted { .. } if killed => step = None,
             Body::ConfirmAsked { .. } => confirm = true,
             Body::Confirmed(_) => confirm = false,
             Body::UndoStarted { .. } => undo = name,
@@ -169,7 +186,7 @@ fn nothing_begins_behind_the_end(ran: &Ran) -> Result<(), String> {
                 match &event.body {
                     Body::Cancelled { .. } => told += 1,
                     Body::StopHeld { .. } => told = told.max(1),
-                    Body::StepStarted { .. } | Body::HandlerStarted { .. } | Body::Retrying { .. } if told > 0 => {
+                    Body::StepStarted { attempt: 1, .. } | Body::HandlerStarted { .. } if told > 0 => {
                         return Err(format!("{here} begins, and the run was told to end: {:?}", event.body));
                     }
                     Body::ActionStarted { .. } | Body::ExpectStarted { .. } | Body::ConfirmAsked { .. } => {
@@ -294,6 +311,7 @@ fn actions_are_told_as_they_were(ran: &Ran) -> Result<(), String> {
         match entry {
             Entry::ActBegan { .. } => (began, told, left) = (Some(*at), None, None),
             Entry::ToldToEnd { .. } => told = Some(*at),
+            Entry::Killed => began = None,
             Entry::ActEnded { left: how, command, .. } => {
                 left = Some(*how);
                 if let (Some(began), Some(limit)) = (began, limit)
@@ -331,6 +349,210 @@ fn actions_are_told_as_they_were(ran: &Ran) -> Result<(), String> {
                 _ => {}
             },
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether the run was told to end, and was told so again.
+fn told_again(ran: &Ran) -> bool {
+    ran.events().filter(|(_, event)| matches!(event.body, Body::Cancelled { .. })).count() > 1
+        || ran.events().any(|(_, event)| matches!(event.body, Body::StopHeld { .. }))
+            && ran.events().any(|(_, event)| matches!(event.body, Body::Cancelled { .. }))
+}
+
+/// `finally` runs on every way out of a step that began, and once each time.
+fn what_has_to_end_it_runs(ran: &Ran, book: &Book) -> Result<(), String> {
+    if told_again(ran) {
+        return Ok(());
+    }
+    for step in &book.steps {
+        let Some(Stmt::Run { command, .. }) = step.finally.as_ref().and_then(|finally| finally.first()) else {
+            continue;
+        };
+        // Of which it is unknown whether it is wanted, nothing begins.
+        if step.when.is_some() {
+            continue;
+        }
+        let own = |event: &runbook::engine::events::event::Event| event.place.step.as_ref() == Some(&step.name);
+        let attempts = ran.events().filter(|(_, event)| own(event) && matches!(event.body, Body::StepStarted { .. }));
+        let attempts = attempts.count();
+        let cleaned = ran.events().filter(|(_, event)| {
+            let cleans = event.place.part == Some(Part::Finally);
+            cleans && matches!(&event.body, Body::ActionEnded { action, .. } if action == command)
+        });
+        let cleaned = cleaned.count();
+        if attempts != cleaned {
+            return Err(format!("step `{}` was begun {attempts} times, and its `finally` {cleaned} times", step.name));
+        }
+    }
+    Ok(())
+}
+
+/// What has begun is undone, newest first and no further than to a point of no return, where that is wanted.
+pub fn undone_as_it_says(ran: &Ran, book: &Book, on_stop: bool) -> Result<(), String> {
+    let acted = |name: &str| {
+        ran.events().any(|(_, event)| {
+            event.place.step.as_deref() == Some(name)
+                && event.place.part != Some(Part::Rollback)
+                && matches!(event.body, Body::ActionStarted { .. })
+        })
+    };
+    let begun = book.steps.iter().rev().filter(|step| acted(&step.name));
+    let wanted: Vec<&str> = begun
+        .take_while(|step| !step.no_return)
+        .filter(|step| step.rollback.is_some())
+        .map(|step| step.name.as_str())
+        .collect();
+    let mut undone: Vec<&str> = ran
+        .events()
+        .filter(|(_, event)| matches!(event.body, Body::UndoStarted { .. }))
+        .filter_map(|(_, event)| event.place.step.as_deref())
+        .collect();
+    // One that was cut off at its very beginning begins once more.
+    undone.dedup();
+    let said = ran.events().find_map(|(_, event)| match &event.body {
+        Body::RollbackStarted { steps, .. } => Some(steps.clone()),
+        _ => None,
+    });
+    match said {
+        Some(steps) if steps != wanted || undone != wanted => {
+            Err(format!("undone is {undone:?}, it says {steps:?}, and what has begun is {wanted:?}"))
+        }
+        None if !undone.is_empty() => Err(format!("{undone:?} is undone, and nothing says so")),
+        None if on_stop && !wanted.is_empty() => {
+            let ended = ran.events().any(|(_, event)| match &event.body {
+                Body::Cancelled { .. } | Body::StopHeld { .. } => true,
+                Body::StepEnded { outcome, .. } => *outcome == StepOutcome::Failed,
+                _ => false,
+            });
+            match ended {
+                true => Err(format!("{wanted:?} is not undone")),
+                false => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How long a condition may be unknown.
+const UNKNOWN_FOR: Ms = 30_000;
+
+/// A stop block trips only on what was seen for as long as it says, and does when that was there to be seen.
+fn stops_trip_as_they_say(ran: &Ran, book: &Book) -> Result<(), String> {
+    for (nth, stop) in book.stops.iter().enumerate() {
+        let answers = answers(ran, &stop.poll.fact);
+        let tripped = ran.log.iter().enumerate().find_map(|(place, (at, entry))| match entry {
+            Entry::Event(event) => match &event.get().body {
+                Body::StopHeld { reason, state, .. } if *reason == format!("stop {nth}") => Some((place, *at, *state)),
+                _ => None,
+            },
+            _ => None,
+        });
+        if let Some((place, at, state)) = tripped {
+            let (wanted, hold) = match state {
+                State::Unknown => (State::Unknown, UNKNOWN_FOR),
+                _ => (State::Holds, stop.poll.hold.unwrap_or_default()),
+            };
+            let run: Vec<_> = answers
+                .iter()
+                .rev()
+                .filter(|(_, answered, _)| *answered <= at)
+                .take_while(|(.., seen)| stop.poll.state(*seen) == wanted)
+                .collect();
+            // At the very end what is unknown is told at once.
+            let over = !ran.log[place..].iter().any(|(_, entry)| match entry {
+                Entry::Event(event) => matches!(event.get().body, Body::StepEnded { attempts: 1.., .. }),
+                _ => false,
+            });
+            let needed = if over && state == State::Unknown { 0 } else { hold };
+            match run.last() {
+                Some((asked, ..)) if at.saturating_sub(*asked) >= needed => {}
+                other => return Err(format!("`stop {nth}` trips at {at}, and was last seen so since {other:?}")),
+            }
+            if let Some(step) = step_at(ran, place).filter(|step| stop.except.contains(step)) {
+                return Err(format!("`stop {nth}` trips during `{step}`, which it excepts"));
+            }
+        }
+        missed(ran, nth, stop)?;
+    }
+    Ok(())
+}
+
+/// Each answer to the question for a fact: asked when, answered when, and what.
+fn answers(ran: &Ran, wanted: &str) -> Vec<(Ms, Ms, Seen)> {
+    let mut asked_at: BTreeMap<usize, Ms> = BTreeMap::new();
+    let mut answers = Vec::new();
+    for (at, entry) in &ran.log {
+        match entry {
+            Entry::Asked { id, .. } => drop(asked_at.insert(*id, *at)),
+            Entry::Answered { id, fact, seen } if fact == wanted => answers.push((asked_at[id], *at, *seen)),
+            _ => {}
+        }
+    }
+    answers
+}
+
+/// The step that is at work where an entry of the log stands.
+fn step_at(ran: &Ran, place: usize) -> Option<String> {
+    let mut step = None;
+    for (_, entry) in &ran.log[..place] {
+        if let Entry::Event(event) = entry {
+            match &event.get().body {
+                Body::StepStarted { .. } => step = event.get().place.step.clone(),
+                Body::StepEnded { .. } => step = None,
+                _ => {}
+            }
+        }
+    }
+    step
+}
+
+/// Whether the world was so for long enough, in one piece, while the run went on and it applied, and it did not trip.
+fn missed(ran: &Ran, nth: usize, stop: &Stop) -> Result<(), String> {
+    let ends = |body: &Body| {
+        matches!(
+            body,
+            Body::Cancelled { .. } | Body::StopHeld { .. } | Body::RollbackStarted { .. } | Body::Verdict { .. }
+        ) || matches!(body, Body::StepEnded { outcome: StepOutcome::Failed, .. })
+    };
+    let Some(end) = ran.events().find(|(_, event)| ends(&event.body)).map(|(at, _)| at) else { return Ok(()) };
+    let mut applies_from = None;
+    // When it applies: from when until when.
+    let mut spans: Vec<(Ms, Ms)> = Vec::new();
+    let mut begun = stop.since.is_none();
+    for (at, event) in ran.events().take_while(|(at, _)| *at <= end) {
+        let excepted = match &event.body {
+            Body::RunStarted { .. } => false,
+            Body::StepStarted { .. } => {
+                begun |= stop.since == event.place.step;
+                event.place.step.as_ref().is_some_and(|step| stop.except.contains(step))
+            }
+            Body::StepEnded { .. } => false,
+            _ => continue,
+        };
+        match (excepted || !begun, applies_from) {
+            (false, None) => applies_from = Some(at),
+            (true, Some(from)) => {
+                spans.push((from, at));
+                applies_from = None;
+            }
+            _ => {}
+        }
+    }
+    spans.extend(applies_from.map(|from| (from, end)));
+    let fact = &ran.before.facts[&stop.poll.fact];
+    let every = stop.poll.every.unwrap_or(5000).max(10);
+    let needed = stop.poll.hold.unwrap_or_default() + 3 * every + 4 * fact.takes + 10;
+    let mut pieces: Vec<(Ms, Seen)> = vec![(0, fact.now)];
+    pieces.extend(fact.later.iter().copied());
+    for (from, until) in spans {
+        for (at, (begins, seen)) in pieces.iter().enumerate() {
+            let ceases = pieces.get(at + 1).map_or(Ms::MAX, |(next, _)| *next);
+            let (first, last) = (from.max(*begins), until.min(ceases));
+            if stop.poll.state(*seen) == State::Holds && last > first && last - first > needed {
+                return Err(format!("`stop {nth}` was there to be seen from {first} to {last}, and did not trip"));
+            }
         }
     }
     Ok(())

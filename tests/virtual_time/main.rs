@@ -8,6 +8,8 @@ mod fake_world;
 mod rng;
 
 mod book;
+mod cuts;
+mod ends;
 mod laws;
 mod model;
 mod polls;
