@@ -26,6 +26,9 @@ pub mod check;
 /// The one evaluator that `exec` and `dry-run` share, the life of a step, the traits of the world, the events.
 pub mod engine;
 
+/// Processes that commands start: known as a tree, confined, ended wholly.
+pub mod process;
+
 /// The real world behind the engine's traits: one folder a backend.
 pub mod world;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};
 use crate::syntax;
 use crate::syntax::tree::{self, ItemKind};
+use crate::value::display::io_words;
 
 use super::Input;
 use super::library;
@@ -161,7 +162,7 @@ impl Loader {
                 return None;
             }
             Err(error) => {
-                let message = format!("the module `{relative}` can't be read: {}", plain(&error));
+                let message = format!("the module `{relative}` can't be read: {}", io_words(&error));
                 self.error(Code::CannotRead, span, &message, "its path is relative to the file that uses it");
                 return None;
             }
@@ -181,7 +182,7 @@ impl Loader {
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let message = format!("the module `{relative}` can't be read: {}", plain(&error));
+                let message = format!("the module `{relative}` can't be read: {}", io_words(&error));
                 self.error(Code::CannotRead, span, &message, "may it be read by who runs this?");
                 return None;
             }
@@ -201,12 +202,6 @@ impl Loader {
     fn error(&mut self, code: Code, span: Span, message: &str, help: &str) {
         self.loaded.diagnostics.push(Diagnostic::new(code, span, message).help(help));
     }
-}
-
-/// An error of the system without its number.
-pub(crate) fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// What something is that is no regular file.

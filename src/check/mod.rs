@@ -33,7 +33,6 @@ use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::syntax::tree::ItemKind;
 
 pub use library::library;
-pub(crate) use load::plain;
 use names::Checker;
 pub use params::read_as;
 use program::{Program, Settings};

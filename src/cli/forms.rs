@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use crate::check::plain;
 use crate::check::program::Program;
 use crate::engine::events::event::Sink;
 use crate::engine::{Cancel, Past, own_sources};
@@ -18,6 +17,7 @@ use crate::report::markdown::Markdown;
 use crate::report::tap::tap;
 use crate::report::text::{Settings, Text};
 use crate::report::texts::Texts;
+use crate::value::display::io_words;
 
 use super::recorded::ends;
 use super::run::refused;
@@ -153,7 +153,7 @@ impl Views {
             let wrong: Arc<OnceLock<String>> = Arc::default();
             let noted = wrong.clone();
             let file = output::Watched::new(file, move |error| {
-                let _ = noted.set(plain(error));
+                let _ = noted.set(io_words(error));
                 true
             });
             let moved = Moved::default();

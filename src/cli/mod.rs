@@ -145,7 +145,7 @@ fn undumpable() {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    if let Some(code) = crate::world::shell::keeper::main() {
+    if let Some(code) = crate::process::watchdog_main() {
         return code;
     }
     undumpable();
@@ -155,11 +155,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let verbose = std::env::args().any(|arg| matches!(&*arg, "-v" | "--verbose" | "-Vv" | "-vV"));
             if error.kind() == clap::error::ErrorKind::DisplayVersion && verbose {
-                println!(
-                    "runbook {}\n{}",
-                    env!("CARGO_PKG_VERSION"),
-                    crate::world::shell::sandbox::enforced().trim_end()
-                );
+                println!("runbook {}\n{}", env!("CARGO_PKG_VERSION"), crate::process::sandbox::enforced().trim_end());
                 return ExitCode::SUCCESS;
             }
             error.exit()
@@ -181,7 +177,7 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(global),
     });
     let ended = worker.map(std::thread::JoinHandle::join);
-    crate::world::shell::keeper::dismiss();
+    crate::process::finish();
     match ended {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => ExitCode::from(101),

@@ -16,8 +16,8 @@ use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 use crate::report::times::wall;
 
+use crate::process::tidy;
 use crate::world::people::Answers;
-use crate::world::shell::tidy;
 
 use super::forms::Views;
 use super::recorded::{Found, found, settings};
@@ -75,7 +75,7 @@ impl Resume {
         };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let _tidying = tidy::start();
+        let _tidying = tidy();
         let locked = lock(&program, Some(&run), self.acting.wait)?;
         if !global.quiet && self.format != Format::Json {
             eprintln!("Resuming run {run}: {}", safe(&program.title));
@@ -237,7 +237,7 @@ impl Found {
         let Some(main) = past.sources.first() else { return Ok(None) };
         let path = main.path.as_ref().map(PathBuf::from).unwrap_or_default();
         let bytes = std::fs::read(&path).map_err(|error| {
-            refused(NOT_RUN, format!("`{}` can't be read: {}", path.display(), crate::check::plain(&error)))
+            refused(NOT_RUN, format!("`{}` can't be read: {}", path.display(), crate::value::display::io_words(&error)))
         })?;
         let path = Some(path);
         let input = Input { name: main.name.clone(), path, bytes, kept: None };

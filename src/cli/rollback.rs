@@ -10,8 +10,8 @@ use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_bac
 use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 
+use crate::process::tidy;
 use crate::world::people::Answers;
-use crate::world::shell::tidy;
 
 use super::forms::Views;
 use super::recorded::found;
@@ -57,7 +57,7 @@ impl Rollback {
             return Err(refused(NOT_RUN, why));
         }
         let runtime = runtime()?;
-        let _tidying = tidy::start();
+        let _tidying = tidy();
         let locked = lock(&program, Some(&run), self.wait)?;
         let texts = found.texts();
         let cancel = Cancel::new();

@@ -14,13 +14,13 @@ use crate::engine::events::event::{Sink, State, Verdict};
 use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
+use crate::process::tidy;
 use crate::record::lock::{Holder, NotHeld};
 use crate::record::{Folder, Held, LeftOut, Lock, Store, host, user};
 use crate::report::diagnostic as told;
 use crate::report::times::{time, wall};
 use crate::syntax::literal;
 use crate::world::people::{Answers, Asked};
-use crate::world::shell::tidy;
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::forms::{Views, texts};
@@ -125,7 +125,7 @@ impl Exec {
         let options = Options { no_rollback: self.acting.no_rollback, ..options };
         let answers = self.acting.answers(&program)?;
         let runtime = runtime()?;
-        let _tidying = tidy::start();
+        let _tidying = tidy();
         let locked = lock(&program, None, self.acting.wait)?;
         let texts = texts(&program);
         let cancel = Cancel::new();
@@ -263,7 +263,7 @@ impl DryRun {
             Ok(runtime) => runtime,
             Err(code) => return code,
         };
-        let _tidying = tidy::start();
+        let _tidying = tidy();
         let trust = if self.trust_probes { Trust::AuthorsWord } else { Trust::Sandboxed };
         let texts = texts(&program);
         let views = Views::new(self.choice.format, global, true, &Cancel::new(), &texts);

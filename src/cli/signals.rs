@@ -126,7 +126,7 @@ fn code(over: &Over) -> Option<u8> {
 /// Ends the program: its run is over, and someone does not read what it told.
 fn leave(over: &Over) {
     if let Some(code) = code(over) {
-        crate::world::shell::keeper::dismiss();
+        crate::process::finish();
         // Nothing is flushed: a reader that stands still would hold that up.
         // SAFETY: ends the process.
         unsafe { libc::_exit(i32::from(code)) };

@@ -13,11 +13,12 @@ use sha2::{Digest, Sha256};
 use crate::check::library::hex;
 use crate::check::program::Program;
 use crate::engine::own_sources;
+use crate::value::display::io_words;
 
 use super::journal::{self, Broken, Journal, Seal};
 use super::lock::Held;
 use super::private::{Fault, PrivateDir};
-use super::{Begun, Record, Replay, RunState, Store, Summary, plain};
+use super::{Begun, Record, Replay, RunState, Store, Summary};
 
 const JOURNAL: &str = "journal.jsonl";
 const SEAL: &str = "seal.json";
@@ -53,7 +54,7 @@ impl Folder {
         if let Some(path) = said() {
             return Ok(Self::at(path));
         }
-        let here = std::env::current_dir().map_err(|error| format!("there is no folder here: {}", plain(&error)))?;
+        let here = std::env::current_dir().map_err(|error| format!("there is no folder here: {}", io_words(&error)))?;
         let found = here.ancestors().map(|folder| folder.join(".runbook")).find(|path| path.join(RUNS).is_dir());
         found.map(Self::at).ok_or_else(|| {
             format!(
@@ -89,7 +90,7 @@ impl Folder {
     fn can_not(&self, what: &str, fault: &Fault) -> String {
         match fault {
             Fault::Untrusted(why) => untrusted(why),
-            Fault::Failed(error) => format!("the state folder `{}` can't be {what}: {}", self.shown, plain(error)),
+            Fault::Failed(error) => format!("the state folder `{}` can't be {what}: {}", self.shown, io_words(error)),
         }
     }
 
@@ -242,7 +243,7 @@ impl Store for Folder {
     fn take_up(&self, run: &str) -> Result<Begun, String> {
         let can_not = |fault: Fault| match fault {
             Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("the record of run {run} can't be written: {}", plain(&error)),
+            Fault::Failed(error) => format!("the record of run {run} can't be written: {}", io_words(&error)),
         };
         let failed = |error: io::Error| can_not(error.into());
         let flags = OFlags::RDWR | OFlags::APPEND;
@@ -305,7 +306,7 @@ impl Store for Folder {
     fn read(&self, run: &str) -> Result<Record, String> {
         let (bytes, seal, running, _) = self.journal(run).map_err(|fault| match fault {
             Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("the record of run {run} can't be read: {}", plain(&error)),
+            Fault::Failed(error) => format!("the record of run {run} can't be read: {}", io_words(&error)),
         })?;
         if let Some(first) = bytes.split(|byte| *byte == b'\n').next() {
             journal::newer(first)?;
@@ -334,7 +335,7 @@ impl Store for Folder {
         let read = opened.and_then(|mut file| Ok(file.read_to_end(&mut bytes)?));
         read.map_err(|fault| match fault {
             Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("a file that run {run} was read from is missing: {}", plain(&error)),
+            Fault::Failed(error) => format!("a file that run {run} was read from is missing: {}", io_words(&error)),
         })?;
         match hex(&Sha256::digest(&bytes)) == hash {
             true => Ok(bytes),

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::check::library::hex;
 use crate::engine::events::event::{Body, FORMAT, Ledger, Published};
+use crate::value::display::io_words;
 
-use super::plain;
 use super::room::Room;
 
 const HASH: &str = ",\"chain\":\"";
@@ -179,19 +179,19 @@ impl Ledger for Journal {
         if matches!(event.get().body, Body::StepEnded { .. }) && self.pending.len() < MOST_PENDING {
             return Ok(());
         }
-        self.write_pending().map_err(|error| plain(&error))?;
+        self.write_pending().map_err(|error| io_words(&error))?;
         if let Body::Verdict { .. } = &event.get().body {
             // No seal is on disk before what it seals.
             if self.synced {
                 self.commit()?;
             }
-            (self.seal)(self.lines, &self.hash, self.synced).map_err(|error| plain(&error))?;
+            (self.seal)(self.lines, &self.hash, self.synced).map_err(|error| io_words(&error))?;
         }
         Ok(())
     }
 
     fn commit(&mut self) -> Result<(), String> {
-        self.sync().map_err(|error| plain(&error))
+        self.sync().map_err(|error| io_words(&error))
     }
 }
 

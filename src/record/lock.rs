@@ -14,8 +14,8 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::plain;
 use super::private::{Fault, PrivateDir};
+use crate::value::display::io_words;
 
 /// Something that is locked as long as this lives, and as long as the commands of the run that holds it.
 #[derive(Debug)]
@@ -25,15 +25,15 @@ pub struct Held {
 
 impl Held {
     pub(super) fn new(file: File) -> Self {
-        // The keeper holds it too: it is free only when nothing of the run is left.
-        crate::world::shell::keeper::holds(file.as_fd());
+        // The watchdog holds it too: it is free only when nothing of the run is left.
+        crate::process::hold(file.as_fd());
         Self { file }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        crate::world::shell::keeper::releases(self.file.as_fd());
+        crate::process::release(self.file.as_fd());
         let _ = self.file.unlock();
     }
 }
@@ -90,7 +90,7 @@ impl Lock {
         let opened = PrivateDir::make(&folder, "XDG_STATE_HOME").and_then(|folder| folder.make_dir("locks"));
         let opened = opened.map_err(|fault| match fault {
             Fault::Untrusted(why) => format!("no lock is kept where others can change it: {why}"),
-            Fault::Failed(error) => format!("`{}/locks` can't be made: {}", folder.display(), plain(&error)),
+            Fault::Failed(error) => format!("`{}/locks` can't be made: {}", folder.display(), io_words(&error)),
         })?;
         let readable: String =
             name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).take(40).collect();
@@ -103,7 +103,7 @@ impl Lock {
     /// Takes it, or says who has it. `wait`: for how long it is waited for.
     pub fn take(&self, holder: &Holder, wait: Duration) -> Result<Held, NotHeld> {
         let failed = |what: &str, error: &std::io::Error| {
-            NotHeld::Failed(format!("the lock file `{}` can't be {what}: {}", self.path.display(), plain(error)))
+            NotHeld::Failed(format!("the lock file `{}` can't be {what}: {}", self.path.display(), io_words(error)))
         };
         let mut file = self.folder.file(&self.file, OFlags::RDWR | OFlags::CREATE).map_err(|fault| match fault {
             Fault::Untrusted(why) => NotHeld::Failed(format!("the lock file is not trusted: {why}")),

@@ -127,8 +127,3 @@ pub fn host() -> String {
         name => name.to_owned(),
     }
 }
-
-/// An error of the system without its number.
-fn plain(error: &std::io::Error) -> String {
-    crate::check::plain(error)
-}

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::plain;
+use crate::value::display::io_words;
 
 /// Why something was not opened.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Fault::Untrusted(why) => f.write_str(why),
-            Fault::Failed(error) => f.write_str(&plain(error)),
+            Fault::Failed(error) => f.write_str(&io_words(error)),
         }
     }
 }

@@ -180,3 +180,8 @@ pub fn size_text(bytes: i64) -> String {
     }
     format!("{sign}{size}B")
 }
+
+/// What the system says of an error, without its number.
+pub fn io_words(error: &std::io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+}

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::program::{Effect, Native};
 use crate::engine::world::{Act, Announced, Clock, Confinement, Look, Outcome, Output, Request, Trust, Vouch};
+use crate::value::display::io_words;
 use crate::value::{Answer, Unknown, UnknownCause};
 
 use registry::{Function, Order};
@@ -162,9 +163,4 @@ fn measured(elapsed: std::time::Duration) -> jiff::SignedDuration {
     let unit = if elapsed < std::time::Duration::from_millis(10) { 10_000 } else { 1_000_000 };
     let nanos = elapsed.as_nanos().div_ceil(unit) * unit;
     jiff::SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
-}
-
-/// What the system says of an error, without its number.
-fn io_words(error: &std::io::Error) -> String {
-    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
 }

@@ -13,9 +13,9 @@ use runbook::engine::events::event::{Ledger, Published, Verdict};
 use runbook::engine::interpreter::resume::{Decisions, preflight};
 use runbook::engine::world::RunClock;
 use runbook::engine::{Cancel, Identity, Options, Outlets, Past, Real, Redactor, Setup, exec, go_on};
+use runbook::process;
 use runbook::record::{Folder, Store};
 use runbook::world::people::{Answers, Asked};
-use runbook::world::shell::keeper;
 use runbook::world::{Asks, Backends, Eyes, Hands};
 
 struct Killed {
@@ -64,7 +64,7 @@ fn program(file: &str, settings: &Settings) -> Arc<Program> {
 }
 
 fn main() -> ExitCode {
-    if let Some(code) = keeper::main() {
+    if let Some(code) = process::watchdog_main() {
         return code;
     }
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -122,6 +122,6 @@ fn main() -> ExitCode {
         drop(begun.held);
         ended
     };
-    keeper::dismiss();
+    process::finish();
     if ended.verdict == Verdict::Go { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

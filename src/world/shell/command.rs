@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Redactor;
 use crate::engine::world::{Output, Request, Stream};
+use crate::process::ProcessTree;
+use crate::process::sandbox::{self, Refusals, Sandbox};
 use crate::value::Value;
-
-use super::sandbox::{self, Refusals, Sandbox};
-use super::tree::Tree;
+use crate::value::display::io_words;
 
 /// How much of a stream's head, and of its tail, is kept.
 const KEPT: usize = 512 * 1024;
@@ -118,7 +118,7 @@ impl Command {
         if sandbox.is_none() {
             command.process_group(0);
         }
-        let mut tree = Tree::new();
+        let mut tree = ProcessTree::new();
         let mark = tree.mark(&mut command);
         let mut confined = match sandbox {
             Some(sandbox) => {
@@ -130,16 +130,15 @@ impl Command {
             }
             None => None,
         };
-        let mut child = command.spawn().map_err(|error| match error.kind() {
+        let mut child = tree.spawn(&mut command).map_err(|error| match error.kind() {
             _ if confined.as_ref().is_some_and(|confined| !confined.is_entered()) => {
-                format!("its sandbox could not be set up: {}", crate::world::io_words(&error))
+                format!("its sandbox could not be set up: {}", io_words(&error))
             }
             _ if !self.dir.is_dir() => format!("there is no folder `{}` to run it in", self.dir.display()),
             std::io::ErrorKind::NotFound => format!("the program `{name}` was not found"),
             std::io::ErrorKind::PermissionDenied => format!("the program `{name}` may not be run"),
-            _ => crate::world::io_words(&error),
+            _ => io_words(&error),
         })?;
-        tree.started(child.id());
         if let (Some(mut pipe), Some(text)) = (child.stdin.take(), self.stdin) {
             // A command that does not read its input must not hold the run up; nor is that an error.
             tokio::spawn(async move {

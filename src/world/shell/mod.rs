@@ -4,11 +4,6 @@
 //! process tree of a command ends with its time limit, with a cancel, and with the death of this program.
 
 mod command;
-pub mod keeper;
-mod origin;
-pub mod sandbox;
-pub mod tidy;
-mod tree;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +13,13 @@ use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::world::{Confinement, Outcome, Output, Request, Trust};
+use crate::process::sandbox::{Network, Sandbox};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
 use super::registry::{Order, Registered, action, vouched};
 
 pub(super) use command::Kept;
 use command::{Command, Ended};
-use sandbox::{Network, Sandbox};
 
 pub(super) const NATIVES: &[Registered] = &[
     action("shell.run", |_, order| act(order).boxed()),

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{AtFlags, Dir, FileType, IFlags, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
 
+use super::mark;
 use super::origin::Origin;
-use super::{sandbox, tree};
 
 /// How long one start may take to remove; what is left is for the next one.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -27,14 +27,19 @@ const ELSEWHERE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the end of a probe may take to remove what it has left.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
+/// How the private directories of a run's probes begin, so that its watchdog finds those that were left.
+fn prefix(run: &str) -> String {
+    format!("runbook-probe-{run}-")
+}
+
 /// A private directory of a probe. Dropped, it is removed with all that is in it.
-pub(super) struct Private(tempfile::TempDir);
+pub(in crate::process) struct Private(tempfile::TempDir);
 
 impl Private {
     pub fn new() -> std::io::Result<Self> {
         let folder = std::env::temp_dir();
         let folder = folder.canonicalize().unwrap_or(folder);
-        tempfile::Builder::new().prefix(&sandbox::private_prefix(&tree::RUN)).tempdir_in(folder).map(Self)
+        tempfile::Builder::new().prefix(&prefix(&mark::RUN)).tempdir_in(folder).map(Self)
     }
 
     pub fn path(&self) -> &Path {
@@ -62,7 +67,7 @@ pub struct Tidying {
 }
 
 /// Begins to remove what is left of runs that are gone.
-pub fn start() -> Tidying {
+pub fn tidy() -> Tidying {
     let found = Arc::new(AtomicBool::new(false));
     let finding = found.clone();
     let remove = move || {
@@ -97,7 +102,7 @@ fn leftovers(folder: &Path, until: Instant, found: &dyn Fn()) {
 /// The run that a private directory is of, by its name.
 fn run_of(name: &str) -> Option<&str> {
     let run = name.rsplit('-').nth(1)?;
-    name.starts_with(&sandbox::private_prefix(run)).then_some(run)
+    name.starts_with(&prefix(run)).then_some(run)
 }
 
 /// Whether the process that a run's name tells of is gone.
@@ -288,7 +293,7 @@ mod tests {
 
     /// A name as a run of this process would make, were it another one.
     fn left(folder: &Path, change: impl Fn(&str) -> String) -> std::path::PathBuf {
-        let path = folder.join(sandbox::private_prefix(&change(&Origin::here().to_string())) + "aBc123");
+        let path = folder.join(prefix(&change(&Origin::here().to_string())) + "aBc123");
         std::fs::create_dir(&path).expect("made");
         path
     }
@@ -320,9 +325,9 @@ mod tests {
             std::fs::create_dir(path).expect("made");
         }
         std::fs::write(aside.join("kept"), "").expect("written");
-        let link = path.join(sandbox::private_prefix(&gone(&Origin::here().to_string())) + "linked");
+        let link = path.join(prefix(&gone(&Origin::here().to_string())) + "linked");
         std::os::unix::fs::symlink(&aside, &link).expect("a link");
-        let file = path.join(sandbox::private_prefix(&gone(&Origin::here().to_string())) + "file12");
+        let file = path.join(prefix(&gone(&Origin::here().to_string())) + "file12");
         std::fs::write(&file, "").expect("written");
         assert!(!tidied(path));
         let left = left(path, gone);

@@ -1,8 +1,8 @@
-//! The keeper: this program run once more, which ends the commands in flight should the first one die.
+//! The watchdog: this program run once more, which ends the commands in flight should the first one die.
 //!
 //! It knows the run's mark, and is told over a pipe which of its commands ended by themselves and left something
 //! running on purpose. When the pipe closes, the program is gone (killed, crashed, out of memory): all processes that
-//! carry the run's mark are killed, but for those left on purpose, and the keeper ends. A command that leaves nothing
+//! carry the run's mark are killed, but for those left on purpose, and the watchdog ends. A command that leaves nothing
 //! behind costs no word.
 
 use std::collections::HashSet;
@@ -14,17 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use super::tree;
+use super::{mark, private_dirs, process_tree, procfs};
 
-/// The hidden first argument that makes this program a keeper.
+/// The hidden first argument that makes this program a watchdog.
 pub const ARGUMENT: &str = "--keep-commands";
 
-/// The line that ends a keeper that is no longer needed.
+/// The line that ends a watchdog that is no longer needed.
 const DISMISSED: &str = "dismissed";
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 
-static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
+static WATCHDOG: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
     let program = std::env::var_os("RUNBOOK_HELPER").map_or_else(|| "/proc/self/exe".into(), std::path::PathBuf::from);
     let mut command = Command::new(program);
     let holds = HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
@@ -42,70 +42,71 @@ static KEEPER: LazyLock<Mutex<Option<Child>>> = LazyLock::new(|| {
         }
     }
     let started = command
-        .args([ARGUMENT, tree::RUN.as_str()])
+        .args([ARGUMENT, mark::RUN.as_str()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .env_remove(tree::MARK)
+        .env_remove(mark::VARIABLE)
         .spawn();
     Mutex::new(started.ok())
 });
 
-/// What the keeper holds as long as it lives: the run's locks, which are not free while a command of it may run.
+/// What the watchdog holds as long as it lives: the run's locks, which are not free while a command of it may run.
 static HOLDS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
-/// The keeper holds this file open, too; said before the first command is started.
-pub fn holds(file: BorrowedFd<'_>) {
+/// The watchdog holds this file open, too; said before the first command is started.
+pub fn hold(file: BorrowedFd<'_>) {
     HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(file.as_raw_fd());
 }
 
 /// It need not be held any more.
-pub fn releases(file: BorrowedFd<'_>) {
+pub fn release(file: BorrowedFd<'_>) {
+    process_tree::finish_ending();
     HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|held| *held != file.as_raw_fd());
 }
 
 /// Has the commands of this run watched over from now on.
 pub(super) fn start() {
     STARTED.store(true, Ordering::Relaxed);
-    LazyLock::force(&KEEPER);
+    LazyLock::force(&WATCHDOG);
 }
 
 /// A command has ended by itself, and what it left running is to stay.
 pub(super) fn spare(mark: &str) {
-    let mut keeper = KEEPER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(pipe) = keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()) {
-        // A keeper that is gone can't be told; commands still end with their limits and cancels.
+    let mut watchdog = WATCHDOG.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(pipe) = watchdog.as_mut().and_then(|watchdog| watchdog.stdin.as_mut()) {
+        // A watchdog that is gone can't be told; commands still end with their limits and cancels.
         let _ = pipe.write_all(format!("{mark}\n").as_bytes());
     }
 }
 
-/// This program ends in order: nothing is in flight, and its keeper goes before it.
-pub fn dismiss() {
+/// This program ends in order: nothing is in flight, and its watchdog goes before it.
+pub(super) fn dismiss() {
     if !STARTED.load(Ordering::Relaxed) {
         return;
     }
-    let keeper = KEEPER.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-    if let Some(mut keeper) = keeper {
-        let told = keeper.stdin.as_mut().map(|pipe| pipe.write_all(format!("{DISMISSED}\n").as_bytes()));
+    let watchdog = WATCHDOG.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    if let Some(mut watchdog) = watchdog {
+        let told = watchdog.stdin.as_mut().map(|pipe| pipe.write_all(format!("{DISMISSED}\n").as_bytes()));
         if matches!(told, Some(Ok(()))) {
-            let _ = keeper.wait();
+            let _ = watchdog.wait();
         }
     }
 }
 
 pub(super) fn pid() -> Option<i32> {
-    let keeper = KEEPER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    keeper.as_ref().and_then(|keeper| i32::try_from(keeper.id()).ok())
+    let watchdog = WATCHDOG.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    watchdog.as_ref().and_then(|watchdog| i32::try_from(watchdog.id()).ok())
 }
 
-/// What the keeper does. Called first thing by `main`; `None` if this is no keeper.
-pub fn main() -> Option<std::process::ExitCode> {
+/// What the watchdog does. Called first thing by `main`; `None` if this is no watchdog.
+pub fn watchdog_main() -> Option<std::process::ExitCode> {
     let mut args = std::env::args_os().skip(1);
     if args.next()?.to_str()? != ARGUMENT {
         return None;
     }
     let run = args.next().unwrap_or_default().into_string().unwrap_or_default();
-    // An interrupt from the keyboard goes to the whole group: the keeper is the one who stays.
+    // An interrupt from the keyboard goes to the whole group: the watchdog is the one who stays.
     // SAFETY: plain system calls; no handler of ours runs.
     unsafe {
         libc::setsid();
@@ -120,18 +121,18 @@ pub fn main() -> Option<std::process::ExitCode> {
     if spared.contains(DISMISSED) {
         return Some(std::process::ExitCode::SUCCESS);
     }
-    let ours = |mark: &str| !run.is_empty() && tree::is_of(mark, &run) && !spared.contains(mark);
+    let ours = |mark: &str| !run.is_empty() && mark::is_of(mark, &run) && !spared.contains(mark);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
-        let alive = tree::processes_of(ours, None);
+        let alive = procfs::processes_of(ours, None);
         if alive.is_empty() {
             break;
         }
-        tree::send(&alive, libc::SIGKILL);
+        procfs::send(&alive, rustix::process::Signal::KILL);
         std::thread::sleep(Duration::from_millis(10));
     }
     if !run.is_empty() {
-        super::tidy::of_run(&run);
+        private_dirs::of_run(&run);
     }
     Some(std::process::ExitCode::SUCCESS)
 }

@@ -18,7 +18,7 @@ use super::names;
 use super::process::{Found, Place, Process, process_of};
 use super::refusals::Refusal;
 use super::socket;
-use crate::world::shell::tree;
+use crate::process::procfs;
 
 /// What a call is answered.
 pub(super) enum Ruling {
@@ -559,8 +559,8 @@ impl Judge {
     fn is_own(&self, call: &Call, id: i32) -> bool {
         id == call.process.group()
             || id == call.process.thread
-            || tree::processes_of(|mark| mark == self.mark, None).contains(&id)
-            || tree::is_thread_of(call.process.group(), id)
+            || procfs::processes_of(|mark| mark == self.mark, None).iter().any(|process| process.pid == id)
+            || procfs::is_thread_of(call.process.group(), id)
     }
 }
 

@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 pub use filter::Network;
 pub use refusals::Refusals;
 
-use super::tidy::Private;
+use crate::value::display::io_words;
+
+use super::private_dirs::Private;
 
 /// Devices that keep nothing of what is written to them (null(4), full(4)).
 const WRITABLE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
@@ -53,13 +55,8 @@ const DIRECTORIES: [&str; 8] =
 /// How long the kernel's word is waited for that no process is left.
 const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// How the private directories of a run's probes begin, so that its keeper finds those that were left.
-pub fn private_prefix(run: &str) -> String {
-    format!("runbook-probe-{run}-")
-}
-
 /// A sandbox, ready for one command.
-pub(super) struct Sandbox {
+pub struct Sandbox {
     private: Private,
     ruleset: OwnedFd,
     network: Network,
@@ -67,7 +64,7 @@ pub(super) struct Sandbox {
 }
 
 /// What a confined command leaves for its end.
-pub(super) struct Confined {
+pub struct Confined {
     pub refusals: Refusals,
     /// Ends when the kernel says that no process of the command is left.
     over: tokio::sync::oneshot::Receiver<()>,
@@ -94,11 +91,11 @@ impl Sandbox {
     pub fn confine(self, command: &mut tokio::process::Command, mark: &str) -> Result<Confined, String> {
         let Self { private, ruleset, network, architecture } = self;
         surround(command, private.path());
-        let (own, passed) = std::os::unix::net::UnixStream::pair().map_err(|error| crate::world::io_words(&error))?;
+        let (own, passed) = std::os::unix::net::UnixStream::pair().map_err(|error| io_words(&error))?;
         let (own, passed) = (OwnedFd::from(own), OwnedFd::from(passed));
         let refusals = Refusals::default();
         let judge = judge::Judge { private: private.path().to_owned(), mark: mark.to_owned() };
-        let over = supervisor::start(own, judge, refusals.clone()).map_err(|error| crate::world::io_words(&error))?;
+        let over = supervisor::start(own, judge, refusals.clone()).map_err(|error| io_words(&error))?;
         let filter = filter::program(architecture, network, passed.as_raw_fd());
         // SAFETY: between fork and exec only system calls are made, on values that were prepared before; nothing allocates.
         unsafe {
@@ -122,7 +119,7 @@ impl Confined {
 }
 
 /// Why a program can't be run in a sandbox as it runs outside of one, where that is so.
-pub(super) fn lost_rights(program: &str, path: Option<&std::ffi::OsStr>) -> Option<String> {
+pub fn lost_rights(program: &str, path: Option<&std::ffi::OsStr>) -> Option<String> {
     let candidates: Vec<PathBuf> = if program.contains('/') {
         vec![PathBuf::from(program)]
     } else {
