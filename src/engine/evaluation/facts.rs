@@ -1,9 +1,10 @@
 //! Facts have keys; probes read them, actions change them. From this one table a dry run knows which of its findings an
 //! earlier action would have outdated.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 
 use super::scope::Outdated;
 
@@ -17,24 +18,31 @@ pub struct FactKey {
 
 impl FactKey {
     /// Whether the two may be the same fact. In doubt they are.
-    fn meets(&self, other: &FactKey) -> bool {
+    fn meets(&self, other: &FactKey, patterns: &mut Patterns) -> bool {
         self.kind == other.kind
             && self.args.iter().zip(&other.args).all(|(a, b)| match (a, b) {
-                (Some(a), Some(b)) => a == b || covers(a, b) || covers(b, a),
+                (Some(a), Some(b)) => a == b || patterns.cover(a, b) || patterns.cover(b, a),
                 _ => true,
             })
     }
 }
 
-/// Whether `pattern` (with `*`, `?`, `**`) covers `text`, or names a folder above it.
-fn covers(pattern: &str, text: &str) -> bool {
-    let below = text.strip_prefix(pattern.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
-    below
-        || pattern.contains(['*', '?', '['])
-            && GlobBuilder::new(pattern)
-                .literal_separator(false)
-                .build()
-                .is_ok_and(|glob| glob.compile_matcher().is_match(text))
+/// Arguments of keys that stand for many, as they were read once.
+#[derive(Debug, Default)]
+struct Patterns(HashMap<Arc<str>, Option<GlobMatcher>>);
+
+impl Patterns {
+    /// Whether `pattern` (with `*`, `?`, `**`) covers `text`, or names a folder above it.
+    fn cover(&mut self, pattern: &Arc<str>, text: &str) -> bool {
+        let below = text.strip_prefix(pattern.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+        below || pattern.contains(['*', '?', '[']) && self.read(pattern).is_some_and(|glob| glob.is_match(text))
+    }
+
+    fn read(&mut self, pattern: &Arc<str>) -> Option<&GlobMatcher> {
+        let read =
+            || GlobBuilder::new(pattern).literal_separator(false).build().ok().map(|glob| glob.compile_matcher());
+        self.0.entry(pattern.clone()).or_insert_with(read).as_ref()
+    }
 }
 
 impl std::fmt::Display for FactKey {
@@ -82,38 +90,44 @@ impl Change {
 
 /// What the actions that a dry run has left out so far would have changed.
 #[derive(Debug, Default)]
-pub struct Changed(Mutex<Vec<(Change, Outdated)>>);
+pub struct Changed(Mutex<Changes>);
+
+#[derive(Debug, Default)]
+struct Changes {
+    made: Vec<(Change, Outdated)>,
+    patterns: Patterns,
+}
 
 impl Changed {
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     pub fn add(&self, change: Change, line: u32) {
         let nothing = matches!(&change, Change::Keys(keys) if keys.is_empty());
         if !nothing {
-            self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((change, Outdated { line }));
+            self.lock().made.push((change, Outdated { line }));
         }
     }
 
     /// Whether anything may have been changed.
     pub fn everything(&self) -> bool {
-        let changed = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        changed.iter().any(|(change, _)| matches!(change, Change::Everything))
+        self.lock().made.iter().any(|(change, _)| matches!(change, Change::Everything))
     }
 
     /// The latest action that may have changed anything.
     pub fn latest(&self) -> Option<Outdated> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).last().map(|(_, outdated)| *outdated)
+        self.lock().made.last().map(|(_, outdated)| *outdated)
     }
 
     /// The latest action that may have changed one of these facts.
     pub fn outdates(&self, reads: &[FactKey]) -> Option<Outdated> {
-        let changed = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        changed
-            .iter()
-            .rev()
-            .find(|(change, _)| match change {
-                Change::Everything => !reads.is_empty(),
-                Change::Keys(keys) => keys.iter().any(|key| reads.iter().any(|read| key.meets(read))),
-            })
-            .map(|(_, outdated)| *outdated)
+        let Changes { made, patterns } = &mut *self.lock();
+        let mut may_change = |change: &Change| match change {
+            Change::Everything => !reads.is_empty(),
+            Change::Keys(keys) => keys.iter().any(|key| reads.iter().any(|read| key.meets(read, patterns))),
+        };
+        made.iter().rev().find(|(change, _)| may_change(change)).map(|(_, outdated)| *outdated)
     }
 }
 
@@ -127,18 +141,21 @@ mod tests {
 
     #[test]
     fn a_pattern_meets_what_it_covers_and_a_folder_what_lies_below() {
-        assert!(file("/a/secrets/*").meets(&file("/a/secrets/db.txt")));
-        assert!(file("/a/secrets/db.txt").meets(&file("/a/secrets/*")));
-        assert!(file("/a").meets(&file("/a/b/c")));
-        assert!(!file("/a").meets(&file("/ab")));
-        assert!(!file("/a/secrets/*").meets(&file("/a/other/db.txt")));
+        let meets = |one: &str, other: &str| file(one).meets(&file(other), &mut Patterns::default());
+        assert!(meets("/a/secrets/*", "/a/secrets/db.txt"));
+        assert!(meets("/a/secrets/db.txt", "/a/secrets/*"));
+        assert!(meets("/a", "/a/b/c"));
+        assert!(!meets("/a", "/ab"));
+        assert!(!meets("/a/secrets/*", "/a/other/db.txt"));
+        assert!(!meets("/a/[", "/a/b"), "no pattern, and the same as none but itself");
     }
 
     #[test]
     fn what_can_not_be_told_may_be_anything() {
         let unknown = FactKey { kind: "file".into(), args: vec![None] };
-        assert!(unknown.meets(&file("/x")));
-        assert!(!unknown.meets(&FactKey { kind: "url".into(), args: vec![Some("/x".into())] }));
+        let patterns = &mut Patterns::default();
+        assert!(unknown.meets(&file("/x"), patterns));
+        assert!(!unknown.meets(&FactKey { kind: "url".into(), args: vec![Some("/x".into())] }, patterns));
     }
 
     #[test]
@@ -151,5 +168,15 @@ mod tests {
         assert_eq!(changed.outdates(&[file("/b")]), None);
         changed.add(Change::Everything, 6);
         assert_eq!(changed.outdates(&[file("/b")]), Some(Outdated { line: 6 }));
+    }
+
+    #[test]
+    fn a_pattern_is_read_once() {
+        let changed = Changed::default();
+        (0..100).for_each(|line| changed.add(Change::Keys(vec![file("/a/*.txt")]), line));
+        for _ in 0..100 {
+            assert_eq!(changed.outdates(&[file("/b.txt")]), None);
+        }
+        assert_eq!(changed.lock().patterns.0.len(), 1);
     }
 }

@@ -12,8 +12,11 @@ use tokio::sync::{Notify, oneshot};
 use super::event::{Ledger, Published};
 use crate::engine::cancel::{Cause, Flag};
 
-/// How much may wait to be written, in bytes. A run goes on when there is less.
+/// How much may wait to be written, in bytes.
 const WAITING: usize = 8 << 20;
+
+/// A run that waited goes on when only so much is left: woken for each event that is written, it would wait again behind the next.
+const GO_ON: usize = WAITING / 2;
 
 /// Hands events to the thread. Dropped, it waits until all of them are written.
 pub struct JournalThread {
@@ -137,13 +140,15 @@ impl JournalThread {
         self.queue.lock().bytes < WAITING
     }
 
-    /// Waits until less is waiting to be written.
+    /// Waits while much is waiting to be written, until little is.
     pub async fn room(&self) {
+        let mut enough = WAITING;
         loop {
             let less = self.queue.less.notified();
-            if self.has_room() {
+            if self.queue.lock().bytes < enough {
                 return;
             }
+            enough = GO_ON;
             less.await;
         }
     }
@@ -193,7 +198,7 @@ fn carry_out(order: Order, ledger: &mut dyn Ledger, queue: &Queue, failed: &Flag
             let mut state = queue.lock();
             let before = state.bytes;
             state.bytes = before.saturating_sub(weight);
-            if before >= WAITING && state.bytes < WAITING {
+            if before >= GO_ON && state.bytes < GO_ON {
                 queue.less.notify_waiters();
             }
         }
