@@ -25,7 +25,7 @@ mod stmt;
 mod types;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -157,6 +157,7 @@ impl Checker {
             span,
             params,
             globals: std::mem::take(&mut self.program_globals),
+            by_var: OnceLock::new(),
             stops,
             verdict,
             risks,

@@ -2,8 +2,8 @@
 //!
 //! Out of `check`; into `engine`. Spans are kept, for events and messages.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 use jiff::SignedDuration;
@@ -34,6 +34,8 @@ pub struct Program {
     pub params: Vec<ParamValue>,
     /// Top-level bindings of all files, in an order in which each only uses earlier ones.
     pub globals: Vec<Global>,
+    /// Where in [`Program::globals`] each stands, once it was asked for.
+    pub(super) by_var: OnceLock<HashMap<Var, usize>>,
     pub stops: Vec<Stop>,
     /// What decides, after the last step.
     pub verdict: Option<Decision>,
@@ -47,6 +49,14 @@ pub struct Program {
     pub root: Arc<std::path::Path>,
     /// SHA-256 of the runbook's text and of every module it uses, in order of use; hexadecimal.
     pub hash: Arc<str>,
+}
+
+impl Program {
+    /// A top-level binding.
+    pub fn global(&self, var: Var) -> Option<&Global> {
+        let read = || self.globals.iter().enumerate().map(|(at, global)| (global.var, at)).collect();
+        self.globals.get(*self.by_var.get_or_init(read).get(&var)?)
+    }
 }
 
 /// Something bound: a param, a `let`, a loop's name. Unique in the program.
@@ -124,7 +134,7 @@ pub struct Stop {
 
 /// In a condition, by the place of an operand: what stands in it of which the same condition asks whether it is absent.
 #[derive(Debug, Default)]
-pub struct AskedAbsence(pub std::collections::HashMap<Span, Vec<Expr>>);
+pub struct AskedAbsence(pub HashMap<Span, Vec<Expr>>);
 
 /// When a stop block trips.
 #[derive(Clone, Debug)]

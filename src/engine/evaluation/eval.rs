@@ -282,7 +282,7 @@ impl<'c> Eval<'c> {
             self.rests_on(bound.outdated);
             return bound.answer;
         }
-        let global = self.core.program.globals.iter().find(|global| global.var == var);
+        let global = self.core.program.global(var);
         match global.map(|global| &global.kind) {
             Some(GlobalKind::Secret(source)) => self.secret(name, var, source).await,
             Some(GlobalKind::Param(value)) => Answer::Known(value.clone()),
