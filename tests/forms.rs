@@ -129,6 +129,7 @@ fn normalised(form: &str, text: &str, story: &Story) -> String {
         (r"\bfinished \d+|\b\d+(\.\d+)?(ms|s)\b(, asked)?", "…s"),
         (r"time=&quot;[0-9.]+&quot;", "time=…"),
         (r#"time="[0-9.]+""#, r#"time="…""#),
+        (r#"hostname="[^"]*""#, r#"hostname="HOST""#),
         (r"duration_ms: [0-9.]+", "duration_ms: …"),
         (r"left:[0-9.]+%;width:[0-9.]+%", "left:…;width:…"),
         (r"  …s\n", "\n"),

@@ -9,17 +9,16 @@ use crate::check::program::Program;
 use crate::engine::events::event::Sink;
 use crate::engine::{Cancel, Past, own_sources};
 use crate::record::Replay;
-use crate::report::html::Html;
+use crate::report::html::html;
 use crate::report::json::{Json, JsonArray};
 use crate::report::junit::junit;
 use crate::report::live::Live;
-use crate::report::markdown::Markdown;
+use crate::report::markdown::markdown;
 use crate::report::tap::tap;
 use crate::report::text::{Settings, Text};
 use crate::report::texts::Texts;
 use crate::value::display::io_words;
 
-use super::recorded::ends;
 use super::run::refused;
 use super::streams::{self, Behind, Counted, Moved, Progress};
 use super::viewers::{Shown, Viewer};
@@ -77,8 +76,8 @@ impl Form {
                 let out = output::Gathered::from(BufWriter::new(out));
                 Box::new(Text::new(out.clone(), out, settings))
             }
-            Self::Markdown => Box::new(Markdown::new(out)),
-            Self::Html => Box::new(Html::new(out, texts.clone())),
+            Self::Markdown => Box::new(markdown(out)),
+            Self::Html => Box::new(html(out, texts.clone())),
             Self::Json => Box::new(Json::new(out)),
             Self::JsonList => Box::new(JsonArray::new(out)),
             Self::Junit => Box::new(junit(out)),
@@ -165,7 +164,7 @@ impl Views {
 
     /// Tells them what happened before the run was gone on with.
     pub fn behind(mut self, past: &Past) -> Self {
-        for event in past.events.iter().filter(|event| !ends(event)) {
+        for event in &past.events {
             self.live.iter_mut().for_each(|sink| sink.recall(event));
             self.whole.iter_mut().for_each(|sink| sink.take(event));
             self.files.iter_mut().for_each(|file| file.sink.take(event));

@@ -46,14 +46,7 @@ impl Report {
             eprintln!("runbook: the last line of the record is torn (a loss of power): {bytes} bytes are left out");
         }
         let mut sink = Form::of(self.format, global.text(true)).sink(output::Gathered::default(), &texts);
-        // What tells all of a run at its end tells it at the last one: a run may be undone behind its verdict.
-        let whole = !matches!(self.format, Format::Text | Format::Json);
-        let last = record.events.len().saturating_sub(1);
-        for (at, event) in record.events.iter().enumerate() {
-            if !(whole && at < last && ends(event)) {
-                sink.take(event);
-            }
-        }
+        record.events.iter().for_each(|event| sink.take(event));
         let finished = record.events.last().is_some_and(ends);
         let state = match record.running {
             true => format!("run {run} is being carried out right now"),

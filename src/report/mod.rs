@@ -1,17 +1,19 @@
-//! What people and programs see: each form a fold over the events of a run. Nothing here reads the world.
+//! What people and programs see of a run. Nothing here reads the world.
+//!
+//! In: events. [`run_model`] is the one fold over them; each form renders what it gives. Out: text, in one of the forms.
 
-mod called;
-mod cases;
+mod at_end;
 pub mod diagnostic;
-mod fold;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod live;
 pub mod markdown;
+mod run_model;
 pub mod safe;
 pub mod style;
 pub mod tap;
+mod test_cases;
 pub mod text;
 pub mod texts;
 pub mod times;

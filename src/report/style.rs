@@ -41,6 +41,10 @@ impl Paint {
         self.paint(AnsiColor::Green.on_default().bold().invert(), text)
     }
 
+    pub fn doubtful_block(self, text: &str) -> String {
+        self.paint(AnsiColor::Yellow.on_default().bold().invert(), text)
+    }
+
     pub fn bad_block(self, text: &str) -> String {
         self.paint(AnsiColor::Red.on_default().bold().invert(), text)
     }

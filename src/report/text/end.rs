@@ -1,103 +1,113 @@
-//! The end: the verdict of a run, the sum of a dry run.
+//! The end: the verdict of a run and of its rollback, the sum of a dry run.
 
 use std::io::Write;
 
-use crate::engine::events::event::{Accepted, Body, Event, Verdict};
+use crate::engine::events::event::{Accepted, Body, Event};
 
+use super::super::run_model::{Decision, StatesNow, Tone, counted, undone};
 use super::super::safe::safe;
 use super::super::style::Paint;
 use super::super::times::time;
-use super::Text;
+use super::Writer;
 
-impl<P: Write + Send, R: Write + Send> Text<P, R> {
+impl<P: Write + Send, R: Write + Send> Writer<P, R> {
     pub(super) fn verdict(&mut self, event: &Event) {
-        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, accepted, undone, partial, elapsed } =
-            &event.body
-        else {
-            return;
-        };
+        let Some(decision) = Decision::of(event) else { return };
         if !self.settings.quiet {
             self.line("");
         }
-        let word = match verdict {
-            Verdict::Go => self.paint.good_block(" GO "),
-            Verdict::NoGo => self.paint.bad_block(" NO-GO "),
-            Verdict::RolledBack => self.paint.bad_block(" ROLLED BACK "),
-            Verdict::RollbackFailed => self.paint.bad_block(" ROLLBACK FAILED "),
+        let word = format!(" {} ", decision.word());
+        let mut word = match decision.tone() {
+            Tone::Bad => self.paint.bad_block(&word),
+            Tone::Doubtful if decision.is_of_rollback() => self.paint.doubtful_block(&word),
+            Tone::Good | Tone::Doubtful => self.paint.good_block(&word),
         };
-        let mut counts = vec![format!("{} passed", steps.passed)];
-        for (count, what) in [(steps.recovered, "recovered"), (steps.failed, "failed"), (steps.skipped, "skipped")] {
-            if count > 0 {
-                counts.push(format!("{count} {what}"));
-            }
+        if decision.has_risks() {
+            word = format!("{word} {}", self.paint.doubtful("with accepted risks"));
         }
-        let mut asked = vec![format!("{} held", expects.held)];
-        for (count, what) in
-            [(expects.differed, "differed"), (expects.unknown, "unknown"), (expects.waived, "accepted as a risk")]
-        {
-            if count > 0 {
-                asked.push(format!("{count} {what}"));
+        let took = time(decision.elapsed);
+        let facts = match decision.is_of_rollback() {
+            true => format!("{} · {took}", decision.undone_counts()),
+            false => {
+                let partial = decision.partial.map(|partial| format!(" · partial: {partial}")).unwrap_or_default();
+                let (steps, expects) = (said_first(&decision.step_counts()), said_first(&decision.expect_counts()));
+                format!("steps: {steps} · expects: {expects} · {took}{partial}")
             }
-        }
-        let partial = partial.as_ref().map(|partial| format!(" · partial: {partial}")).unwrap_or_default();
-        let facts =
-            format!("steps: {} · expects: {} · {}{partial}", counts.join(", "), asked.join(", "), time(*elapsed));
-        let word = if *verdict == Verdict::Go && !accepted.is_empty() {
-            format!("{word} {}", self.paint.doubtful("with accepted risks"))
-        } else {
-            word
         };
         self.end(&format!("{word}  {}", self.paint.dim(&facts)));
-        for reason in reasons {
+        for reason in decision.reasons {
             self.end(&format!("  {} {}", self.paint.bad("✗"), safe(reason)));
         }
-        for told in recovered {
-            self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(told)));
+        for how in decision.recovered {
+            self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(how)));
         }
-        for undone in undone {
-            let (mark, what) = match (undone.ok, &undone.reason) {
-                (true, None) => (self.paint.good("◀"), "undone"),
-                (true, Some(_)) => (self.paint.doubtful("◀"), "undone late"),
-                (false, _) => (self.paint.bad("◀"), "not undone"),
-            };
-            self.end(&format!("  {mark} {what} {}  {}", undone.step, self.paint.dim(&time(undone.elapsed))));
+        for step in decision.undone {
+            let (tone, what) = undone(step);
+            let mark = self.toned(tone, "◀");
+            self.end(&format!("  {mark} {what} {}  {}", step.step, self.paint.dim(&time(step.elapsed))));
         }
-        for Accepted { risk, expects, until, approver, reason } in accepted {
+        for Accepted { risk, expects, until, approver, reason } in decision.accepted {
             let until = until.strftime("%Y-%m-%d");
-            let told = format!(
-                "accepted {}: {}",
-                safe(risk),
-                expects.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", ")
-            );
+            let expects = expects.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", ");
             let why = self.paint.dim(&format!("  until {until}, {}: {}", safe(approver), safe(reason)));
-            self.end(&format!("  {} {told}{why}", self.paint.doubtful("~")));
+            self.end(&format!("  {} accepted {}: {expects}{why}", self.paint.doubtful("~"), safe(risk)));
         }
-        for warning in warnings {
+        for warning in decision.warnings {
             self.end(&format!("  {} warning {}", self.paint.doubtful("!"), safe(warning)));
         }
     }
 
+    fn toned(&self, tone: Tone, text: &str) -> String {
+        match tone {
+            Tone::Good => self.paint.good(text),
+            Tone::Bad => self.paint.bad(text),
+            Tone::Doubtful => self.paint.doubtful(text),
+        }
+    }
+
     pub(super) fn summary(&mut self, event: &Event) {
-        let Body::Summary { actions, expects, as_of_now, possibly: possible, probes, partial, elapsed, .. } =
-            &event.body
+        let Body::Summary {
+            actions,
+            expects,
+            as_of_now,
+            possibly,
+            probes,
+            partial,
+            elapsed,
+            actions_not_reached,
+            ends,
+        } = &event.body
         else {
             return;
         };
         self.line("");
-        let possible = if *possible > 0 { format!(" ({possible} of them only possibly)") } else { String::new() };
+        let mut apart = Vec::new();
+        if *possibly > 0 {
+            apart.push(format!("{possibly} of them only possibly"));
+        }
+        if *actions_not_reached > 0 {
+            apart.push(format!("{actions_not_reached} more not reached"));
+        }
+        let apart = if apart.is_empty() { String::new() } else { format!(" ({})", apart.join(", ")) };
         let what = if *actions == 1 { "action" } else { "actions" };
-        self.end(&format!("{} {actions} {what} would be run{possible}", self.paint.action("▷")));
-        let part = |count: u32, what: &str, paint: fn(Paint, &str) -> String| {
-            let text = format!("{count} {what}");
-            if count > 0 { paint(self.paint, &text) } else { self.paint.dim(&text) }
-        };
-        let text = format!(
-            "  {}, {}, {}",
-            part(expects.holds, "hold now", Paint::good),
-            part(expects.differs, "differ now", Paint::bad),
-            part(expects.unknown, "unknown", Paint::doubtful)
-        );
-        self.end(&text);
+        self.end(&format!("{} {actions} {what} would be run{apart}", self.paint.action("▷")));
+        if let Some(ends) = ends {
+            let text = format!("  ■ as things stand the run would stop: {}", safe(ends));
+            self.end(&self.paint.bad(&text));
+        }
+        let StatesNow { always, apart } = expects.into();
+        let paints: [fn(Paint, &str) -> String; 3] = [Paint::good, Paint::bad, Paint::doubtful];
+        let mut counts: Vec<String> = always
+            .iter()
+            .zip(paints)
+            .map(|((count, what), paint)| {
+                let text = format!("{count} {what}");
+                if *count > 0 { paint(self.paint, &text) } else { self.paint.dim(&text) }
+            })
+            .collect();
+        let apart = apart.iter().filter(|(count, _)| *count > 0);
+        counts.extend(apart.map(|(count, what)| self.paint.doubtful(&format!("{count} {what}"))));
+        self.end(&format!("  {}", counts.join(", ")));
         if *as_of_now > 0 {
             let verb = if *as_of_now == 1 { "is" } else { "are" };
             let text =
@@ -113,10 +123,15 @@ impl<P: Write + Send, R: Write + Send> Text<P, R> {
             time(*elapsed)
         );
         self.end(&self.paint.dim(&text));
-        if self.settings.verbose {
-            for probe in std::mem::take(&mut self.probes) {
-                self.end(&self.paint.dim(&format!("    {probe}")));
-            }
+        for probe in std::mem::take(&mut self.probes) {
+            self.end(&self.paint.dim(&format!("    {probe}")));
         }
     }
+}
+
+/// "2 passed, 1 failed": the first, and those others that there are.
+fn said_first(counts: &[(u32, &'static str)]) -> String {
+    let Some(((first, what), others)) = counts.split_first() else { return String::new() };
+    let others = counted(others);
+    if others.is_empty() { format!("{first} {what}") } else { format!("{first} {what}, {others}") }
 }

@@ -2,101 +2,120 @@
 
 use std::io::Write;
 
-use crate::engine::events::event::{DiffSign, ExpectResult, Mode, Place, State};
+use crate::engine::events::event::{DiffSign, Mode, State};
 
-use super::super::called::Called;
+use super::super::run_model::{Row, Standing};
 use super::super::safe::safe;
 use super::super::times::time;
-use super::Text;
+use super::Writer;
 
-impl<P: Write + Send, R: Write + Send> Text<P, R> {
-    pub(super) fn expect(&mut self, place: &Place, result: &ExpectResult) {
-        let dry = self.mode == Mode::DryRun;
-        let line = place.line.unwrap_or_default();
-        let called = Called::of(place, result);
-        let told = safe(called.words);
-        let name = called.name.map(|name| format!("{}: ", safe(name))).unwrap_or_default();
-        let subject = called.keys.map(|keys| format!(" {}", safe(keys))).unwrap_or_default();
+impl<P: Write + Send, R: Write + Send> Writer<P, R> {
+    pub(super) fn row(&mut self, row: Row<'_>) {
+        let (label, result) = (row.label(), row.result);
+        let standing = row.standing();
+        let words = format!("{}{}", safe(&label.prefix()), safe(label.words));
+        let keys = label.keys.map(|keys| format!(" {}", safe(keys))).unwrap_or_default();
+        if standing == Standing::NotReached {
+            return self.not_reached(&format!("{words}{keys}"));
+        }
         let asked = if result.attempts > 1 || result.elapsed.0 >= 0.1 {
-            let times = if result.attempts > 1 { format!("asked {} times, ", result.attempts) } else { String::new() };
+            let times = row.times().map(|times| format!("asked {times}, ")).unwrap_or_default();
             self.paint.dim(&format!("  {times}{}", time(result.elapsed)))
         } else {
             String::new()
         };
-        let as_of_now = result
-            .as_of_now
-            .as_deref()
-            .map(|why| self.paint.doubtful(&format!("  as of now; {why}")))
-            .unwrap_or_default();
-        match result.state {
-            State::Holds => {
-                let now = if dry { self.paint.dim("holds now  ") } else { String::new() };
-                self.line(&format!("  {} {now}{name}{told}{subject}{asked}{as_of_now}", self.paint.good("✓")));
+        let mut rests_on = String::new();
+        for (how, why) in [("as of now", &result.as_of_now), ("assumed", &result.assumed)] {
+            if let Some(why) = why {
+                rests_on.push_str(&self.paint.doubtful(&format!("  {how}; {}", safe(why))));
             }
-            State::Differs | State::Unknown | State::Undecided => {
-                let unknown = result.state == State::Unknown;
-                let mark = match (unknown, result.warn) {
-                    _ if result.waived => self.paint.doubtful("~"),
-                    (_, true) => self.paint.doubtful("!"),
-                    (true, _) => self.paint.doubtful("?"),
-                    (false, _) => self.paint.bad("✗"),
-                };
-                let now = match (dry, unknown) {
-                    (true, true) => self.paint.doubtful("unknown    "),
-                    (true, false) => self.paint.bad("differs now "),
-                    _ => String::new(),
-                };
-                self.line(&format!(
-                    "  {mark} {now}{}{subject}{asked}{as_of_now}",
-                    self.paint.bold(&format!("{name}{told}"))
+        }
+        if let Some(shared) = row.shared() {
+            rests_on.push_str(&self.paint.dim(&format!("  same request as {}", safe(shared))));
+        }
+        let now = if self.mode == Mode::DryRun { self.state_now(standing, result.state) } else { String::new() };
+        let mark = match standing {
+            Standing::Held | Standing::NotReached => self.paint.good("✓"),
+            Standing::Assumed => self.paint.doubtful("✓"),
+            Standing::Accepted(_) => self.paint.doubtful("~"),
+            Standing::Warned(_) => self.paint.doubtful("!"),
+            Standing::Unknown => self.paint.doubtful("?"),
+            Standing::Undecided => self.paint.doubtful("◌"),
+            Standing::Differed => self.paint.bad("✗"),
+        };
+        if result.state == State::Holds {
+            return self.line(&format!("  {mark} {now}{words}{keys}{asked}{rests_on}"));
+        }
+        let undecided =
+            if result.state == State::Undecided { self.paint.doubtful("  not decided") } else { String::new() };
+        self.line(&format!("  {mark} {now}{}{keys}{undecided}{asked}{rests_on}", self.paint.bold(&words)));
+        for line in self.found(row) {
+            self.line(&line);
+        }
+    }
+
+    /// What its state is called in a dry run.
+    fn state_now(&self, standing: Standing, state: State) -> String {
+        match state {
+            _ if standing == Standing::Assumed => self.paint.doubtful("assumed    "),
+            State::Holds => self.paint.dim("holds now  "),
+            State::Differs => self.paint.bad("differs now "),
+            State::Unknown | State::Undecided => self.paint.doubtful("unknown    "),
+        }
+    }
+
+    /// What was expected, what was found, and where that stands.
+    fn found(&self, row: Row<'_>) -> Vec<String> {
+        let result = row.result;
+        let label = |label: &str| self.paint.dim(&format!("      {label:<9}"));
+        let mut lines = Vec::new();
+        match result.state {
+            State::Unknown => {
+                lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
+                lines.push(format!(
+                    "{}{}",
+                    label("unknown"),
+                    self.paint.doubtful(&safe(row.because().unwrap_or_default()))
                 ));
-                let label = |label: &str| self.paint.dim(&format!("      {label:<9}"));
-                let mut lines = Vec::new();
-                if unknown {
-                    lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
-                    let reason = result.reason.as_deref().unwrap_or(&result.actual);
-                    lines.push(format!("{}{}", label("unknown"), self.paint.doubtful(&safe(reason))));
-                } else if result.diff.is_empty() {
-                    lines.push(format!("{}{}", label("expected"), self.paint.good(&safe(&result.expected))));
-                    lines.push(format!("{}{}", label("found"), self.paint.bad(&safe(&result.actual))));
-                } else {
-                    lines.push(self.paint.dim("      - expected   + found"));
-                    for line in &result.diff {
-                        let text = safe(&line.text);
-                        lines.push(match line.sign {
-                            DiffSign::Expected => self.paint.good(&format!("      - {text}")),
-                            DiffSign::Actual => self.paint.bad(&format!("      + {text}")),
-                            DiffSign::Both => self.paint.dim(&format!("        {text}")),
-                            DiffSign::Skip => self.paint.dim(&format!("      … {text}")),
-                        });
-                    }
-                }
-                if let (false, Some(reason)) = (unknown, &result.reason) {
-                    lines.push(format!("{}{}", label("because"), safe(reason)));
-                }
-                if let Some(message) = &result.message {
-                    lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
-                }
-                if let (true, Some(risk)) = (result.waived, &result.risk) {
-                    lines.push(format!("{}{}", label("accepted"), self.paint.doubtful(&safe(risk))));
-                }
-                if let Some(file) = &place.file {
-                    let via: Vec<&str> = result.via.iter().map(|place| short(place, file)).collect();
-                    let via = if via.is_empty() { String::new() } else { format!(", asked at {}", via.join(", ")) };
-                    lines.push(format!("{}{file}:{line}{}", label("at"), self.paint.dim(&via)));
-                }
-                for line in lines {
-                    self.line(&line);
+            }
+            // What was seen last is no contradiction.
+            State::Undecided => {
+                lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
+                lines.push(format!("{}{}", label("last seen"), safe(&result.actual)));
+            }
+            _ if result.diff.is_empty() => {
+                lines.push(format!("{}{}", label("expected"), self.paint.good(&safe(&result.expected))));
+                lines.push(format!("{}{}", label("found"), self.paint.bad(&safe(&result.actual))));
+            }
+            _ => {
+                lines.push(self.paint.dim("      - expected   + found"));
+                for line in &result.diff {
+                    let text = safe(&line.text);
+                    lines.push(match line.sign {
+                        DiffSign::Expected => self.paint.good(&format!("      - {text}")),
+                        DiffSign::Actual => self.paint.bad(&format!("      + {text}")),
+                        DiffSign::Both => self.paint.dim(&format!("        {text}")),
+                        DiffSign::Skip => self.paint.dim(&format!("      … {text}")),
+                    });
                 }
             }
         }
-    }
-}
-
-/// A place without its folder, where it is the folder of the file that was just named.
-fn short<'p>(place: &'p str, beside: &str) -> &'p str {
-    match beside.rsplit_once('/') {
-        Some((folder, _)) => place.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).unwrap_or(place),
-        None => place,
+        if let (true, Some(reason)) = (result.state != State::Unknown, row.because()) {
+            lines.push(format!("{}{}", label("because"), safe(reason)));
+        }
+        if let Some(message) = &result.message {
+            lines.push(format!("{}{}", label(if result.warn { "warning" } else { "means" }), safe(message)));
+        }
+        if let Some(risk) = row.risk() {
+            lines.push(format!("{}{}", label("accepted"), self.paint.doubtful(&safe(risk))));
+        }
+        if row.place.file.is_some() {
+            let inside = match row.inside() {
+                lines if lines.is_empty() => String::new(),
+                lines => format!(", inside {}", lines.iter().map(|line| safe(line)).collect::<Vec<_>>().join(", ")),
+            };
+            lines.push(format!("{}{}{}", label("at"), safe(&row.at()), self.paint.dim(&inside)));
+        }
+        lines
     }
 }
