@@ -109,22 +109,3 @@ fn no_engine_file_can_act_but_those_of_exec() {
         assert_eq!(acts, ["interpreter/exec.rs", "interpreter/action.rs"].contains(&name.as_str()), "{name}");
     }
 }
-
-#[test]
-fn rooms_use_only_those_above_them() {
-    let order = ["value", "diagnostic", "syntax", "check", "engine", "world", "report", "cli"];
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for (at, room) in order.iter().enumerate() {
-        let mut open = vec![root.join(room)];
-        while let Some(path) = open.pop() {
-            if path.is_dir() {
-                open.extend(std::fs::read_dir(&path).expect("read").flatten().map(|entry| entry.path()));
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).expect("read");
-            for below in &order[at + 1..] {
-                assert!(!text.contains(&format!("crate::{below}::")), "{} uses {below}", path.display());
-            }
-        }
-    }
-}

@@ -19,7 +19,7 @@ use crate::report::text::{Settings, Text};
 use crate::report::texts::Texts;
 use crate::value::display::io_words;
 
-use super::run::refused;
+use super::output::refused;
 use super::streams::{self, Behind, Counted, Moved, Progress};
 use super::viewers::{Shown, Viewer};
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};

@@ -1,6 +1,7 @@
 //! Standard output and error: colour or not, a terminal or not; and nothing with a secret in it.
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::engine::cancel::Cause;
@@ -182,4 +183,11 @@ pub(super) fn broken_pipes() {
         let _ =
             writeln!(std::io::stderr(), "runbook: this is a mistake in runbook itself, please report it: {message}");
     }));
+}
+
+/// Nothing was done: says why, and gives the exit code.
+pub(super) fn refused(code: u8, why: impl std::fmt::Display) -> ExitCode {
+    let why = REDACTOR.text(&why.to_string());
+    let _ = writeln!(std::io::stderr(), "runbook: {why}");
+    ExitCode::from(code)
 }

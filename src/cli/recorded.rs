@@ -14,7 +14,8 @@ use crate::record::{Begun, Folder, Record, Store};
 use crate::report::texts::Texts;
 use crate::value::{Value, recorded};
 
-use super::run::{program, refused};
+use super::output::refused;
+use super::run::program;
 use super::{Format, Global, NOT_RUN, NOT_TOLD};
 
 /// How long the commands of a run that was killed may take to end.

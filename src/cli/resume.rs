@@ -20,8 +20,9 @@ use crate::process::tidy;
 use crate::world::people::Answers;
 
 use super::forms::Views;
+use super::output::refused;
 use super::recorded::{Found, found, settings};
-use super::run::{Acting, exit_code, lock, program, real, refused, runtime, tell_left_out};
+use super::run::{Acting, exit_code, lock, program, real, runtime, tell_left_out};
 use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, NOT_TOLD, Reports, output};
 

@@ -14,8 +14,9 @@ use crate::process::tidy;
 use crate::world::people::Answers;
 
 use super::forms::Views;
+use super::output::refused;
 use super::recorded::found;
-use super::run::{exit_code, lock, real, refused, runtime, tell_left_out};
+use super::run::{exit_code, lock, real, runtime, tell_left_out};
 use super::signals::Listening;
 use super::{Format, Global, NOT_RUN, Reports, output};
 

@@ -1,6 +1,5 @@
 //! `runbook exec FILE` and `runbook dry-run FILE`
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +23,7 @@ use crate::world::people::{Answers, Asked};
 use crate::world::{Asks, Backends, Eyes, Hands};
 
 use super::forms::{Views, texts};
+use super::output::refused;
 use super::signals::Listening;
 use super::{Choice, Format, Global, NOT_RUN, NOT_TOLD, input, output};
 
@@ -64,13 +64,6 @@ pub(super) struct DryRun {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = literal::duration(text).ok_or("a duration is written like `30s` or `5m`")?;
     Duration::try_from(duration).map_err(|_| "a duration is not negative".to_owned())
-}
-
-/// Nothing was done: says why, and gives the exit code.
-pub(super) fn refused(code: u8, why: impl std::fmt::Display) -> ExitCode {
-    let why = output::REDACTOR.text(&why.to_string());
-    let _ = writeln!(std::io::stderr(), "runbook: {why}");
-    ExitCode::from(code)
 }
 
 /// The program of a text, checked; or what keeps it from being run, told.

@@ -12,7 +12,7 @@ use crate::report::safe::{safe, safe_json};
 use crate::report::style::Paint;
 use crate::report::times::{time, wall};
 
-use super::run::refused;
+use super::output::refused;
 use super::{Global, ListFormat, NOT_RUN, NOT_TOLD, output};
 
 /// How long it takes to end the commands of a run that was killed, nearly always.

@@ -14,7 +14,15 @@ mod watchdog;
 
 pub use private_dirs::{Tidying, tidy};
 pub use process_tree::ProcessTree;
-pub use watchdog::{ARGUMENT, hold, release, watchdog_main};
+pub use watchdog::{ARGUMENT, hold, watchdog_main};
+
+use std::os::fd::BorrowedFd;
+
+/// What was held need not be held any more: what nobody waited for is ended by then.
+pub fn release(file: BorrowedFd<'_>) {
+    process_tree::finish_ending();
+    watchdog::release(file);
+}
 
 /// This program ends in order: waits until what nobody waited for any more has been ended, and dismisses the watchdog.
 pub fn finish() {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{mark, private_dirs, process_tree, procfs};
+use super::{mark, private_dirs, procfs};
 
 /// The hidden first argument that makes this program a watchdog.
 pub const ARGUMENT: &str = "--keep-commands";
@@ -60,8 +60,7 @@ pub fn hold(file: BorrowedFd<'_>) {
 }
 
 /// It need not be held any more.
-pub fn release(file: BorrowedFd<'_>) {
-    process_tree::finish_ending();
+pub(super) fn release(file: BorrowedFd<'_>) {
     HOLDS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|held| *held != file.as_raw_fd());
 }
 

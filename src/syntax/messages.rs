@@ -5,7 +5,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Span, did_you_mean};
 
-use super::parser::Rule;
+use super::grammar::Rule;
 
 const STATEMENTS: &[&str] = &[
     "run",

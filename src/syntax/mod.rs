@@ -7,6 +7,7 @@
 pub mod literal;
 pub mod tree;
 
+mod grammar;
 mod lower;
 mod messages;
 mod parser;

@@ -20,7 +20,7 @@ use x509_parser::prelude::X509Certificate;
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::registry::{Registered, probe};
+use super::native::{Registered, probe};
 use super::tls::{authority, tls_words};
 
 pub(super) const NATIVES: &[Registered] = &[probe("net.certificate", |_, request| look(request).boxed())];

@@ -16,7 +16,7 @@ use crate::engine::world::{Outcome, Request};
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
 use super::docker::{Docker, Labelled};
-use super::registry::{Order, Registered, action, probe};
+use super::native::{Order, Registered, action, probe};
 use super::shell;
 
 macro_rules! asked {

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use crate::engine::world::Request;
 use crate::value::{Answer, UnknownCause, Value};
 
-use super::registry::{Registered, probe};
+use super::native::{Registered, probe};
 
 pub(super) const NATIVES: &[Registered] = &[probe("env", |_, request| variable(request).boxed())];
 

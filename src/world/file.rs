@@ -13,7 +13,7 @@ use crate::engine::world::Request;
 use crate::value::size::{NotRead, list_of, read_json, too_large};
 use crate::value::{Answer, UnknownCause, Value};
 
-use super::registry::{Registered, probe};
+use super::native::{Registered, probe};
 use super::{io_words, within};
 
 pub(super) const NATIVES: &[Registered] = &[

@@ -18,7 +18,7 @@ use crate::engine::world::{Outcome, Request};
 use crate::value::size::{NotRead, read_json};
 use crate::value::{Answer, Map, Number, Unknown, UnknownCause, Value, display};
 
-use super::registry::{Order, Registered, action, probe, vouched};
+use super::native::{Order, Registered, action, probe, vouched};
 use super::tls::{self, tls_words};
 
 pub(super) const NATIVES: &[Registered] = &[

@@ -9,6 +9,7 @@ mod docker;
 pub mod env;
 pub mod file;
 pub mod http;
+mod native;
 pub mod net;
 pub mod people;
 mod prompt;
@@ -30,7 +31,7 @@ use crate::engine::world::{Act, Announced, Clock, Confinement, Look, Outcome, Ou
 use crate::value::display::io_words;
 use crate::value::{Answer, Unknown, UnknownCause};
 
-use registry::{Function, Order};
+use native::{Function, Order};
 
 /// The backends that keep connections: one of each for a run, whether it looks or acts.
 #[derive(Clone, Default)]

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use crate::engine::world::Request;
 use crate::value::{Answer, Unknown, UnknownCause, Value};
 
-use super::registry::{Registered, probe};
+use super::native::{Registered, probe};
 
 pub(super) const NATIVES: &[Registered] = &[
     probe("net.port", |_, request| port(request).boxed()),

@@ -12,7 +12,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use crate::engine::world::Request;
 use crate::value::{Answer, UnknownCause, Value};
 
-use super::registry::{Registered, probe};
+use super::native::{Registered, probe};
 use super::{Asks, io_words, within};
 
 pub(super) const NATIVES: &[Registered] = &[probe("prompt", |eyes, request| match eyes.asks {

@@ -5,7 +5,7 @@
 //! they are; programs that are shells, or hand their words to one, are in `remote`.
 
 use super::Refusal;
-use super::reader::Known;
+use super::known::Known;
 use super::remote;
 use super::word::Word;
 use crate::check::program::ShellTakes;

@@ -6,6 +6,7 @@
 //! Std 1003.1-2017, Shell Command Language, 2.2 Quoting and 2.3 Token Recognition).
 
 mod commands;
+mod known;
 mod reader;
 mod remote;
 mod word;

@@ -4,7 +4,7 @@
 //! Other programs read their words in their own ways: that is not the shell's doing, and the promise does not cover it.
 
 use super::Refusal;
-use super::reader::Known;
+use super::known::Known;
 use super::word::Word;
 use crate::check::program::ShellTakes;
 

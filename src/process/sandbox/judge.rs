@@ -7,43 +7,19 @@
 //! that it found.
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use libc::{c_int, c_long};
+use libc::c_int;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::names;
 use super::process::{Found, Place, Process, process_of};
 use super::refusals::Refusal;
+use super::ruling::{Call, Ruling};
 use super::socket;
 use crate::process::procfs;
-
-/// What a call is answered.
-pub(super) enum Ruling {
-    /// The kernel carries it out.
-    Continue,
-    /// It comes to an error that is no refusal.
-    Fail(c_int),
-    /// It was done in its stead; what it comes to.
-    Done(i64),
-    /// It is given this file.
-    Give {
-        file: OwnedFd,
-        close_on_exec: bool,
-    },
-    Refuse(c_int, Refusal),
-}
-
-/// A call, as the filter put it.
-pub(super) struct Call {
-    pub process: Process,
-    pub number: c_long,
-    /// It was made under the architecture of this program.
-    pub native: bool,
-    pub args: [u64; 6],
-}
 
 /// What a probe's calls are judged by.
 pub(super) struct Judge {
@@ -715,10 +691,4 @@ fn control(call: &Call) -> Ruling {
 fn pid_behind(process: Process, descriptor: RawFd) -> Option<i32> {
     let told = std::fs::read_to_string(format!("/proc/{}/fdinfo/{descriptor}", process.thread)).ok()?;
     told.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()
-}
-
-/// The path in the bytes of a socket's address: up to its NUL byte, if it has one. It need not be text.
-pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    PathBuf::from(std::ffi::OsStr::from_bytes(&bytes[..end]))
 }

@@ -15,6 +15,7 @@ mod judge;
 mod names;
 mod process;
 mod refusals;
+mod ruling;
 mod socket;
 mod supervisor;
 

@@ -9,9 +9,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use libc::c_int;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::judge::{Call, Ruling, path_of};
 use super::process::Place;
 use super::refusals::Refusal;
+use super::ruling::{Call, Ruling, path_of};
 
 /// Netlink protocols that only tell, to who has no CAP_NET_ADMIN: addresses and routes, and the sockets of this host.
 const TELLING: [c_int; 2] = [libc::NETLINK_ROUTE, libc::NETLINK_SOCK_DIAG];

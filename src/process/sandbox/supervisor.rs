@@ -11,9 +11,10 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use tokio::sync::oneshot;
 
-use super::judge::{Call, Judge, Ruling};
+use super::judge::Judge;
 use super::process::Process;
 use super::refusals::Refusals;
+use super::ruling::{Call, Ruling};
 
 /// Add the file and answer with its descriptor, in one (seccomp_unotify(2); Linux 5.14).
 const ADD_AND_SEND: u32 = libc::SECCOMP_ADDFD_FLAG_SEND as u32;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use pest::iterators::Pair;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::syntax::grammar::Rule;
 use crate::syntax::literal;
-use crate::syntax::parser::Rule;
 use crate::syntax::tree::{
     Argument, ArithmeticOp, CompareOp, Expr, ExprKind, Link, LinkKind, LogicOp, Name, Quantifier, StringLit,
     StringPart, Test,

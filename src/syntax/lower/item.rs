@@ -3,7 +3,7 @@
 use pest::iterators::Pair;
 
 use crate::diagnostic::Span;
-use crate::syntax::parser::Rule;
+use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
     AcceptRisk, Block, Changes, Definition, EffectWord, Expr, ExprKind, FieldKind, Header, Item, ItemKind, KeyDecl,
     Name, Native, Param, ParamDecl, Profile, RecordDecl, RecordField, Role, Step, StopBlock, StringLit, TypeExpr, Use,

@@ -2,6 +2,7 @@
 
 mod expr;
 mod item;
+mod recover;
 mod stmt;
 mod string;
 
@@ -11,7 +12,7 @@ use pest::iterators::Pair;
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Span};
 
-use super::parser::Rule;
+use super::grammar::Rule;
 use super::tree::{Comment, Name};
 
 /// The state of lowering one file.

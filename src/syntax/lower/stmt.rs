@@ -3,7 +3,7 @@
 use pest::iterators::Pair;
 
 use crate::diagnostic::Span;
-use crate::syntax::parser::Rule;
+use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
     Binding, Block, Confirm, Expect, Expr, ExprKind, For, If, Name, Otherwise, Run, RunModifier, RunModifierKind,
     RunTarget, Stmt, StmtKind,

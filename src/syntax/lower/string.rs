@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pest::iterators::Pair;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::parser::Rule;
+use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{StringLit, StringPart};
 
 use super::Lowering;

@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use crate::engine::world::{Outcome, Request};
 use crate::value::{Answer, Number, Unknown, UnknownCause, Value};
 
-use super::registry::{Order, Probe, Registered, action, probe, vouched};
+use super::native::{Order, Probe, Registered, action, probe, vouched};
 use act::{Change, What};
 
 macro_rules! asked {

@@ -16,7 +16,7 @@ use crate::engine::world::{Confinement, Outcome, Output, Request, Trust};
 use crate::process::sandbox::{Network, Sandbox};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
-use super::registry::{Order, Registered, action, vouched};
+use super::native::{Order, Registered, action, vouched};
 
 pub(super) use command::Kept;
 use command::{Command, Ended};
