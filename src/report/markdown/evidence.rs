@@ -6,7 +6,6 @@ use super::super::run_model::{Row, Standing};
 use super::super::safe::safe;
 use super::super::times::time;
 use super::inline::{cell_code, escaped, short};
-use super::table;
 
 /// A row of a table.
 pub(super) fn evidence(row: Row<'_>) -> String {
@@ -38,7 +37,7 @@ pub(super) fn evidence(row: Row<'_>) -> String {
     }
     let times = row.times().map(|times| format!(", asked {times}")).unwrap_or_default();
     let took = format!("{}{times}", time(result.elapsed));
-    table::row(mark, &what, &short(&result.expected), &found, &took)
+    cells(mark, &what, &short(&result.expected), &found, &took)
 }
 
 /// The author's line.
@@ -73,4 +72,9 @@ pub(super) fn difference(result: &ExpectResult) -> String {
         lines.push(format!("{sign} {}", safe(&line.text)));
     }
     lines.join("\n")
+}
+
+/// A row of a table, of its cells.
+pub(super) fn cells(mark: &str, what: &str, expected: &str, found: &str, took: &str) -> String {
+    format!("| {mark} | {what} | {expected} | {found} | {took} |\n")
 }

@@ -5,17 +5,13 @@ use crate::engine::events::event::{Body, Confirmed, Event, Resumed, Seconds, Sta
 use super::super::run_model::{Collapsed, Entry, Item, Row, Section, SectionKind, is_text};
 use super::super::safe::{markup, safe};
 use super::super::times::time;
-use super::evidence::{called, difference, evidence};
+use super::evidence::{called, cells, difference, evidence};
 use super::inline::{SHORT, cell_code, code, escaped, fenced, heading};
 
 const HEAD: &str = "|  | what | expected | found | time |\n| --- | --- | --- | --- | --- |\n";
 
 /// So many lines of evidence are shown.
 const SHOWN: usize = 200;
-
-pub(super) fn row(mark: &str, what: &str, expected: &str, found: &str, took: &str) -> String {
-    format!("| {mark} | {what} | {expected} | {found} | {took} |\n")
-}
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -198,7 +194,7 @@ impl Tables {
     }
 
     fn row(&mut self, mark: &str, what: &str, expected: &str, found: &str, took: &str) {
-        self.table.push_str(&row(mark, what, expected, found, took));
+        self.table.push_str(&cells(mark, what, expected, found, took));
     }
 
     /// Ends the table that is open.
