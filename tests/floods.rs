@@ -89,7 +89,7 @@ fn the_beginning_and_the_end_of_a_flood_are_recorded_and_the_middle_is_counted()
     let story = Story::new(
         r#"runbook "Flood" { }
 step s {
-  run "echo first; yes | head -c 200000000; echo last; echo why >&2; grep VmHWM /proc/$PPID/status >&2"
+  run "echo first; yes | head -c 200000000; echo last; echo why >&2; grep VmHWM /proc/$PPID/status >&2" accept-pipe-failures
 }
 "#,
     );
@@ -138,9 +138,9 @@ step s {
 /// A run that floods its reader, then does what has to end in time.
 const FLOODING: &str = r#"runbook "Nobody reads" { LIMIT }
 step s {
-  run "yes | head -c 3000000"
-  run "yes | head -c 3000000"
-  run "yes | head -c 3000000"
+  run "yes | head -c 3000000" accept-pipe-failures
+  run "yes | head -c 3000000" accept-pipe-failures
+  run "yes | head -c 3000000" accept-pipe-failures
   run "touch waiting; sleep 100"
   finally { run "touch finally" }
 }
@@ -244,7 +244,7 @@ stop "it is time" {
   when file("waiting") is present every 100ms
 }
 step s {
-  run "yes | head -c 3000000"
+  run "yes | head -c 3000000" accept-pipe-failures
   run "touch waiting; sleep 100"
   finally { run "touch finally" }
 }

@@ -10,10 +10,20 @@ use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
 use super::network_client;
 use super::program::{
-    Arg, Call, Effect, ExprKind, Native, Role, Shell, ShellPart, ShellPlace, ShellTakes, ShellText, Wants,
+    Arg, Call, Effect, ExprKind, Native, ParamRole, Role, Shell, ShellPart, ShellPlace, ShellTakes, ShellText, Wants,
 };
 use super::shell_text::{self, PlacedPart};
 use super::types;
+
+/// How a command is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub shell: Shell,
+    /// A command may fail in a pipeline.
+    pub accepting: bool,
+    /// It stands in a call, where things have names and no modifiers.
+    pub call: bool,
+}
 
 impl Checker {
     /// A call in an expression: only what looks may stand there.
@@ -109,7 +119,10 @@ impl Checker {
             }
             if param.ty == Type::Shell {
                 let command = match &arg.value.kind {
-                    tree::ExprKind::String(literal) => Arg::Shell(self.shell(ctx, literal).0),
+                    tree::ExprKind::String(literal) => {
+                        let reading = self.reading(ctx, native, args);
+                        Arg::Shell(self.shell(ctx, literal, reading))
+                    }
                     tree::ExprKind::List(items) => Arg::Value(self.argument_list(ctx, items, arg.value.span)),
                     tree::ExprKind::Bad => Arg::Shell(Checker::no_shell_text(arg.value.span)),
                     _ => {
@@ -201,10 +214,52 @@ impl Checker {
         self.error(diagnostic);
     }
 
-    /// A shell command; whether a secret stands in it.
-    pub(super) fn shell(&mut self, ctx: &Ctx, literal: &tree::StringLit) -> (ShellText, bool) {
+    /// What a call says of how its command is read.
+    fn reading(&mut self, ctx: &Ctx, native: &Native, args: &[Argument]) -> Reading {
+        let given = |role: ParamRole| {
+            let place = native.params.iter().position(|param| param.role == Some(role))?;
+            let named = |arg: &&Argument| arg.name.as_ref().is_some_and(|name| name.text == native.params[place].name);
+            args.iter().find(named).or_else(|| args.get(place).filter(|arg| arg.name.is_none())).map(|arg| &arg.value)
+        };
+        let pipes = given(ParamRole::AcceptPipeFailures);
+        let shell = given(ParamRole::Shell);
+        let accepting = match pipes.map(|pipes| &pipes.kind) {
+            Some(tree::ExprKind::Bool(accepting)) => *accepting,
+            None => false,
+            Some(_) => {
+                let message = "whether the failures of a pipeline are accepted is written out";
+                let span = pipes.map(|pipes| pipes.span).unwrap_or_default();
+                self.error(Diagnostic::new(Code::BadParam, span, message).label("`true` or `false`"));
+                true
+            }
+        };
+        Reading { shell: self.shell_said(ctx, shell), accepting, call: true }
+    }
+
+    /// The shell that a command names, or that its file has.
+    pub(super) fn shell_said(&mut self, ctx: &Ctx, said: Option<&tree::Expr>) -> Shell {
+        let Some(said) = said else { return self.shell_of(ctx) };
+        let named = match &said.kind {
+            tree::ExprKind::String(text) => text.plain().and_then(|name| Shell::named(&name)),
+            _ => None,
+        };
+        named.unwrap_or_else(|| {
+            let message = "what reads a command is written out: \"sh\" or \"bash\"";
+            let help = "`sh` is `/bin/sh -eu`, `bash` is `bash -euo pipefail`";
+            self.error(Diagnostic::new(Code::BadParam, said.span, message).label("not a shell").help(help));
+            Shell::Bash
+        })
+    }
+
+    /// A shell command.
+    pub(super) fn shell(&mut self, ctx: &Ctx, literal: &tree::StringLit, reading: Reading) -> ShellText {
         let parts = match shell_text::analyse(literal) {
-            Ok(parts) => parts,
+            Ok(analysed) => {
+                if analysed.pipeline && !reading.shell.sees_pipe_failures() && !reading.accepting {
+                    self.pipe_failure(ctx, literal.span, reading);
+                }
+                analysed.parts
+            }
             Err(diagnostic) => {
                 self.error(diagnostic);
                 // What is interpolated is checked all the same.
@@ -213,7 +268,7 @@ impl Checker {
                         self.expr(ctx, hole);
                     }
                 }
-                return (Self::no_shell_text(literal.span), false);
+                return Self::no_shell_text(literal.span);
             }
         };
         let mut lowered = Vec::with_capacity(parts.len());
@@ -230,8 +285,21 @@ impl Checker {
                 }
             });
         }
-        let shell = self.shell_of(ctx);
-        (ShellText { parts: lowered, shell, span: literal.span }, false)
+        let shell = if reading.accepting { reading.shell.accepting_pipe_failures() } else { reading.shell };
+        ShellText { parts: lowered, shell, span: literal.span }
+    }
+
+    fn pipe_failure(&mut self, ctx: &Ctx, span: Span, reading: Reading) {
+        let (shell, accept) = match reading.call {
+            true => ("`shell: \"bash\"`", "`accept_pipe_failures: true`"),
+            false => ("`shell \"bash\"` behind the command", "`accept-pipe-failures`"),
+        };
+        let header = if ctx.unit + 1 == self.units.len() { "`shell = \"bash\"` in the header, or " } else { "" };
+        let help = format!(
+            "write {header}{shell} (`bash -euo pipefail` sees it); or, where a failure is fine, {accept}"
+        );
+        let message = "in this pipeline a command could fail and nobody would know: `/bin/sh` tells only of the last";
+        self.error(Diagnostic::new(Code::PipeFailure, span, message).label("a pipeline").help(help));
     }
 
     /// What reads the commands of a file: its text means one thing, whoever uses it.

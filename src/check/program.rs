@@ -189,6 +189,8 @@ pub enum Shell {
     Sh,
     /// `bash -euo pipefail`.
     Bash,
+    /// `bash -eu`: of a pipeline, only the last command counts, as its author says.
+    BashWithoutPipefail,
 }
 
 impl Shell {
@@ -206,6 +208,15 @@ impl Shell {
         match self {
             Shell::Sh => &["/bin/sh", "-eu", "-c"],
             Shell::Bash => &["bash", "-euo", "pipefail", "-c"],
+            Shell::BashWithoutPipefail => &["bash", "-eu", "-c"],
+        }
+    }
+
+    /// The same, where a command may fail in a pipeline.
+    pub fn accepting_pipe_failures(self) -> Shell {
+        match self {
+            Shell::Sh => Shell::Sh,
+            Shell::Bash | Shell::BashWithoutPipefail => Shell::BashWithoutPipefail,
         }
     }
 
@@ -747,6 +758,12 @@ pub enum ParamRole {
     Input,
     /// `timeout`: how long it may take.
     Limit,
+    /// `accept`: what of it is no failure.
+    Accept,
+    /// `shell`: what reads a command. Known when it is checked.
+    Shell,
+    /// `accept_pipe_failures`: a command may fail in a pipeline, but for the last. Known when it is checked.
+    AcceptPipeFailures,
 }
 
 impl ParamRole {
@@ -756,6 +773,9 @@ impl ParamRole {
             "env" => Some(Self::Environment),
             "stdin" => Some(Self::Input),
             "timeout" => Some(Self::Limit),
+            "accept" => Some(Self::Accept),
+            "shell" => Some(Self::Shell),
+            "accept_pipe_failures" => Some(Self::AcceptPipeFailures),
             _ => None,
         }
     }

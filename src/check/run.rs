@@ -2,8 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{self, RunModifierKind};
-use crate::value::Type;
+use crate::value::{Type, Value};
 
+use super::call::Reading;
 use super::expr::Checked;
 use super::items::block_proves;
 use super::names::{Callable, Checker, Ctx, Member};
@@ -14,7 +15,11 @@ impl Checker {
         let (native, args, name_span, mut secret_args) = match &run.target {
             tree::RunTarget::Shell(literal) => {
                 let native = self.library.of_role(Role::ShellCommand).next()?.clone();
-                let (text, _) = self.shell(ctx, literal);
+                let said = |kind| run.modifiers.iter().find(|modifier| modifier.kind == kind);
+                let shell = said(RunModifierKind::Shell).map(|modifier| &modifier.value);
+                let accepting = said(RunModifierKind::AcceptPipeFailures).is_some();
+                let reading = Reading { shell: self.shell_said(ctx, shell), accepting, call: false };
+                let text = self.shell(ctx, literal, reading);
                 let mut args: Vec<Option<Arg>> = native.params.iter().map(|_| None).collect();
                 args[0] = Some(Arg::Shell(text));
                 (native, args, literal.span, false)
@@ -45,6 +50,9 @@ impl Checker {
                 RunModifierKind::Env => ParamRole::Environment,
                 RunModifierKind::Stdin => ParamRole::Input,
                 RunModifierKind::Timeout => ParamRole::Limit,
+                RunModifierKind::Accept => ParamRole::Accept,
+                RunModifierKind::Shell => ParamRole::Shell,
+                RunModifierKind::AcceptPipeFailures => ParamRole::AcceptPipeFailures,
                 RunModifierKind::Changes => {
                     let keys = match &modifier.value.kind {
                         tree::ExprKind::List(items) => items.iter().filter_map(|item| self.key(ctx, item)).collect(),
@@ -65,6 +73,9 @@ impl Checker {
             };
             let ty = native.params[place].ty.clone();
             let value = self.typed(ctx, &modifier.value, &ty);
+            if param == ParamRole::Accept && matches!(native.role, Some(Role::ShellCommand | Role::Program)) {
+                self.accepted(&value.expr);
+            }
             secret_args |= value.secret;
             if args[place].replace(Arg::Value(value.expr)).is_some() {
                 let word = self.sources.text(modifier.keyword).to_owned();
@@ -78,6 +89,21 @@ impl Checker {
         let _ = (name_span, secret_args);
         let call = Call { native, args, wants: Wants::default(), span: run.span };
         Some(Run { bind: None, target: RunTarget::Native(call), changes, sensitive: false, span: run.span })
+    }
+
+    /// Exit codes that are no failure, where they are written out.
+    fn accepted(&mut self, codes: &Expr) {
+        let ExprKind::List(items) = &codes.kind else { return };
+        for item in items {
+            let ExprKind::Literal(Value::Number(number)) = &item.kind else { continue };
+            let why = match number.as_i64() {
+                Some(126 | 127) => "126 and 127 say that the command could not be run, so it did nothing",
+                Some(0..=255) => continue,
+                _ => "an exit code is a whole number from 0 to 255",
+            };
+            let help = "a signal counts as 128 and its number: 143 is SIGTERM";
+            self.error(Diagnostic::new(Code::ExitCode, item.span, why).label("never accepted").help(help));
+        }
     }
 
     /// `ensure name(…)`

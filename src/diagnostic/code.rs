@@ -80,6 +80,8 @@ codes! {
     ShellPlace = "0401" Error "a value where a shell may not take it as data";
     ShellQuotes = "0402" Error "the shell text is not closed";
     ShellLiteral = "0403" Error "a shell command must be written out";
+    PipeFailure = "0405" Error "a pipeline whose failures would be lost";
+    ExitCode = "0406" Error "an exit code that can't be accepted";
     NetworkClient = "0404" Warning "a probe that asks over the network, where it may not";
 
     // Secrets

@@ -355,6 +355,12 @@ pub enum RunModifierKind {
     Env,
     Stdin,
     Timeout,
+    /// The exit codes that are no failure.
+    Accept,
+    /// What reads the command.
+    Shell,
+    /// A flag: a command may fail in a pipeline, but for the last.
+    AcceptPipeFailures,
     /// Its value is a list of keys.
     Changes,
 }

@@ -77,7 +77,7 @@ pub fn composed(text: &str, value: &str) -> (String, Vec<(String, String)>) {
 pub fn composed_of(text: &str, value: &Value, ty: &Type) -> Result<(String, Vec<(String, String)>), String> {
     let literal = literal(text);
     let parts = analyse(&literal).map_err(|diagnostic| diagnostic.message.to_string())?;
-    let pieces = parts.iter().map(|part| match part {
+    let pieces = parts.parts.iter().map(|part| match part {
         PlacedPart::Source(source) => Piece::Source(source),
         PlacedPart::Hole { place, takes, .. } => {
             Piece::Value { value: value.clone(), ty, place: *place, takes: *takes }

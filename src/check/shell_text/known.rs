@@ -15,6 +15,8 @@ pub struct Known {
     pub aliases: bool,
     /// `declare -i`, `typeset -n`: what a variable gets may be read again.
     pub attributes: bool,
+    /// `a | b`
+    pub pipeline: bool,
 }
 
 impl Known {

@@ -26,6 +26,14 @@ pub enum PlacedPart<'t> {
     Hole { value: &'t Expr, place: ShellPlace, takes: ShellTakes },
 }
 
+/// What a command was read to.
+#[derive(Debug)]
+pub struct Analysed<'t> {
+    pub parts: Vec<PlacedPart<'t>>,
+    /// The output of a command goes to another: whether the first of them fails, not every shell can tell.
+    pub pipeline: bool,
+}
+
 /// What was found out about the position of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Position {
@@ -57,7 +65,7 @@ impl Refusal {
 const PASS: &str = "run a program with an argument list: `run [\"program\", value]`; or name the value in `env { NAME: value }` and write \"$NAME\"";
 
 /// Finds the position of each value; or says why one can't stand where it stands.
-pub fn analyse(literal: &StringLit) -> Result<Vec<PlacedPart<'_>>, Diagnostic> {
+pub fn analyse(literal: &StringLit) -> Result<Analysed<'_>, Diagnostic> {
     let mut units = Vec::new();
     let mut spans = Vec::new();
     for part in &literal.parts {
@@ -94,7 +102,7 @@ pub fn analyse(literal: &StringLit) -> Result<Vec<PlacedPart<'_>>, Diagnostic> {
         StringPart::Text(text, _) => Some(PlacedPart::Source(text.clone())),
         StringPart::Hole(value) => places.next().map(|(place, takes)| PlacedPart::Hole { value, place, takes }),
     });
-    Ok(placed.collect())
+    Ok(Analysed { parts: placed.collect(), pipeline: script.pipeline })
 }
 
 fn refused(refusal: &Refusal, span: Span) -> Diagnostic {

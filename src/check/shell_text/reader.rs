@@ -21,6 +21,8 @@ pub struct Script {
     pub lost: Option<&'static str>,
     /// What is not closed.
     pub open: Option<&'static str>,
+    /// The output of a command goes to another: `a | b`.
+    pub pipeline: bool,
 }
 
 pub fn read(units: &[Unit], values: usize) -> Script {
@@ -30,9 +32,29 @@ pub fn read(units: &[Unit], values: usize) -> Script {
         Err(Stop::Lost(behind)) => (Some(behind), None),
         Err(Stop::Open(what)) => (None, Some(what)),
     };
+    // Behind what is not followed, a `|` that is not quoted is taken for one.
+    let pipeline = reader.known.pipeline || (lost.is_some() && bare_pipe(&units[reader.at.min(units.len())..]));
     let mut known = reader.known;
     known.settle();
-    Script { positions: known.positions, lost, open }
+    Script { positions: known.positions, lost, open, pipeline }
+}
+
+/// Whether a `|` that is no `||` stands in a text, outside of quotes.
+fn bare_pipe(units: &[Unit]) -> bool {
+    let mut quote = None;
+    let mut at = 0;
+    while let Some(unit) = units.get(at) {
+        match (unit, quote) {
+            (Unit::Char('\\'), None | Some('"')) => at += 1,
+            (Unit::Char(char @ ('\'' | '"')), None) => quote = Some(*char),
+            (Unit::Char(char), Some(open)) if *char == open => quote = None,
+            (Unit::Char('|'), None) if units.get(at + 1) == Some(&Unit::Char('|')) => at += 1,
+            (Unit::Char('|'), None) => return true,
+            _ => {}
+        }
+        at += 1;
+    }
+    false
 }
 
 /// Why reading stopped.
@@ -99,7 +121,8 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     fn new(units: &'t [Unit], values: usize, depth: u32) -> Self {
         let positions = vec![Position::Unread; values];
-        let known = Known { positions, assigned: Vec::new(), aliases: false, attributes: false };
+        let known =
+            Known { positions, assigned: Vec::new(), aliases: false, attributes: false, pipeline: false };
         Self { units, at: 0, depth, within: Vec::new(), here: Vec::new(), known }
     }
 
@@ -223,9 +246,10 @@ impl<'t> Reader<'t> {
                 Some(Unit::Char('|')) => {
                     self.at += 1;
                     if self.is('&') {
+                        self.known.pipeline = true;
                         return Err(Stop::Lost("behind `|&`, which not every shell knows"));
                     }
-                    self.skip('|');
+                    self.known.pipeline |= !self.skip('|');
                 }
                 Some(Unit::Char('(')) => {
                     self.at += 1;
@@ -905,7 +929,9 @@ impl<'t> Reader<'t> {
             return Err(Stop::Lost("behind more levels of backticks than are followed"));
         }
         let mut reader = Reader::new(&inner, 0, self.depth + 1);
-        match reader.list(End::Text) {
+        let read = reader.list(End::Text);
+        self.known.pipeline |= reader.known.pipeline || (read.is_err() && bare_pipe(&inner));
+        match read {
             Ok(_) if reader.here.is_empty() => Ok(()),
             Ok(_) => Err(Stop::Lost("behind `<<` inside backticks")),
             Err(_) => Err(Stop::Lost("behind backticks whose quotes shells read in different ways")),

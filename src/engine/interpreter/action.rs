@@ -15,7 +15,7 @@ use crate::engine::evaluation::eval::Eval;
 use crate::engine::evaluation::facts::Change;
 use crate::engine::events::event::{Body, Seconds};
 use crate::engine::events::printed::Printed;
-use crate::engine::wording::describe;
+use crate::engine::wording::{describe, evidence};
 use crate::engine::world::{Act, Announced, ArgValue, Outcome};
 
 /// How long an action that was told to end may take to do so, before it is no longer waited for.
@@ -122,7 +122,11 @@ pub async fn carry_out(
     }
     match outcome.failure {
         None => Ok(()),
-        Some(reason) => Err(failed(reason, printed.tail(), status)),
+        // Out of its answer a secret is captured: nothing of it is told.
+        Some(reason) if run.sensitive => Err(failed(reason, printed.tail(), status)),
+        Some(reason) => {
+            Err(failed(evidence::with(core.redactor(), reason, &outcome.result), printed.tail(), status))
+        }
     }
 }
 

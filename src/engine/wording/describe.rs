@@ -215,7 +215,13 @@ impl Eval<'_> {
                 (Some(ParamRole::Input), Arg::Value(expr)) => {
                     out.push_str(&format!("  (stdin {})", self.told(expr).await))
                 }
-                (Some(ParamRole::Limit), Arg::Value(_)) => {}
+                (Some(ParamRole::Accept), Arg::Value(expr)) => {
+                    out.push_str(&format!("  (accept {})", self.told(expr).await))
+                }
+                (Some(ParamRole::Shell), Arg::Value(expr)) => {
+                    out.push_str(&format!("  (shell {})", self.inner_text(expr).await))
+                }
+                (Some(ParamRole::Limit | ParamRole::AcceptPipeFailures), Arg::Value(_)) => {}
             }
         }
         out

@@ -2,4 +2,5 @@
 
 pub(super) mod describe;
 pub(super) mod diff;
+pub(super) mod evidence;
 pub(super) mod in_place;

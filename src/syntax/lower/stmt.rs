@@ -185,6 +185,13 @@ impl Lowering<'_> {
             "env" => RunModifierKind::Env,
             "stdin" => RunModifierKind::Stdin,
             "timeout" => RunModifierKind::Timeout,
+            "accept" => RunModifierKind::Accept,
+            "shell" => RunModifierKind::Shell,
+            "accept-pipe-failures" => {
+                let keyword = self.span(&word);
+                let value = Expr { kind: ExprKind::Bool(true), span: keyword };
+                return Some(RunModifier { kind: RunModifierKind::AcceptPipeFailures, keyword, value });
+            }
             _ => RunModifierKind::Changes,
         };
         let keyword = self.span(&word);

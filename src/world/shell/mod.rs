@@ -31,7 +31,7 @@ pub(super) const NATIVES: &[Registered] = &[
 async fn act(order: Order) -> Outcome {
     let Order { request, output, cancel, .. } = order;
     match Command::of(&request) {
-        Ok(command) => carry_out(command, output, cancel).await,
+        Ok(command) => carry_out(command, accepted(&request), output, cancel).await,
         Err(why) => not_started(&why),
     }
 }
@@ -45,7 +45,7 @@ pub(super) async fn act_on(
     cancel: CancellationToken,
 ) -> Outcome {
     match Command::new(program, dir).surrounded(request) {
-        Ok(command) => carry_out(command, output, cancel).await,
+        Ok(command) => carry_out(command, vec![0], output, cancel).await,
         Err(why) => not_started(&why),
     }
 }
@@ -73,7 +73,7 @@ pub(super) async fn said(
         Err(_) => return Err("did not end in time".to_owned()),
     };
     drop(end);
-    match failure(&ended) {
+    match failure(&ended, &[0]) {
         None => Ok(ended.stdout.text()),
         Some(failure) => {
             let stderr = ended.stderr.text();
@@ -83,10 +83,25 @@ pub(super) async fn said(
     }
 }
 
-async fn carry_out(command: Command, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
+/// The exit codes that are no failure. What says that a command could not be run is none of them.
+fn accepted(request: &Request) -> Vec<i64> {
+    let codes = request.list("accept").unwrap_or_default().iter();
+    let codes = codes.filter_map(|code| match code.unsealed() {
+        Value::Number(code) => code.as_i64(),
+        _ => None,
+    });
+    codes.filter(|code| !matches!(code, 126 | 127)).collect()
+}
+
+async fn carry_out(
+    command: Command,
+    accept: Vec<i64>,
+    output: Arc<dyn Output>,
+    cancel: CancellationToken,
+) -> Outcome {
     match command.run(Some(output), cancel, None).await {
         Ok(ended) => {
-            let failure = failure(&ended);
+            let failure = failure(&ended, &accept);
             Outcome { result: record(&ended), failure }
         }
         Err(why) => not_started(&why),
@@ -159,12 +174,14 @@ fn lost(ended: &Ended, confinement: Confinement) -> Option<String> {
     Some(format!("the sandbox, which takes capabilities from root, may have refused it: {line}"))
 }
 
-fn failure(ended: &Ended) -> Option<String> {
+/// Why it failed. `accept`: the exit codes that are no failure, a signal as 128 and its number.
+fn failure(ended: &Ended, accept: &[i64]) -> Option<String> {
     if ended.cancelled {
         return Some("it was ended".to_owned());
     }
     match (ended.status, ended.signal) {
-        (Some(0), _) => None,
+        (Some(status), _) if accept.contains(&i64::from(status)) => None,
+        (None, Some(signal)) if accept.contains(&(128 + i64::from(signal))) => None,
         (Some(status), _) => Some(format!("ended with status {status}")),
         (None, Some(signal)) => Some(format!("was ended by {}", signal_name(signal))),
         (None, None) => Some("ended, and it can't be told how".to_owned()),
