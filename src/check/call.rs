@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::syntax::tree::{self, Argument, LinkKind, StringPart};
-use crate::value::Type;
+use crate::value::{Type, Value};
 
 use super::expr::Checked;
 use super::names::{Checker, Ctx, Member};
@@ -66,7 +66,11 @@ impl Checker {
                     call.wants.narrow([field.text.clone()]);
                 }
                 let function = native.effect == Effect::Function;
-                let ty = native.returns.clone();
+                let given = native.params.iter().zip(&call.args).find_map(|(param, arg)| match arg {
+                    Some(Arg::Value(value)) => param.ty.item_of(&value.ty),
+                    _ => None,
+                });
+                let ty = native.returns.with_item(&given.unwrap_or(Type::Any));
                 let kind = ExprKind::Call(call);
                 Checked { secret: secret && function, probes: probes || !function, ..Checked::new(kind, ty, span) }
             }
@@ -140,6 +144,11 @@ impl Checker {
                 continue;
             }
             let mut value = self.expr(ctx, &arg.value);
+            if param.role == Some(ParamRole::Regex)
+                && let ExprKind::Literal(Value::Text(pattern)) = &value.expr.kind
+            {
+                self.regex(pattern, value.expr.span);
+            }
             let named = param.name.to_string();
             self.fits(&value, &param.ty.clone(), Some(&named));
             value.is_wanted_as(&param.ty);
@@ -295,9 +304,8 @@ impl Checker {
             false => ("`shell \"bash\"` behind the command", "`accept-pipe-failures`"),
         };
         let header = if ctx.unit + 1 == self.units.len() { "`shell = \"bash\"` in the header, or " } else { "" };
-        let help = format!(
-            "write {header}{shell} (`bash -euo pipefail` sees it); or, where a failure is fine, {accept}"
-        );
+        let help =
+            format!("write {header}{shell} (`bash -euo pipefail` sees it); or, where a failure is fine, {accept}");
         let message = "in this pipeline a command could fail and nobody would know: `/bin/sh` tells only of the last";
         self.error(Diagnostic::new(Code::PipeFailure, span, message).label("a pipeline").help(help));
     }

@@ -329,26 +329,31 @@ impl Checker {
         let _ = op_span;
         if let (CompareOp::Matches | CompareOp::NotMatches, ExprKind::Literal(Value::Text(pattern))) =
             (op, &r.expr.kind)
+            && let Some(regex) = self.regex(pattern, r.expr.span)
         {
-            match regex::RegexBuilder::new(pattern).size_limit(1 << 20).build() {
-                Ok(regex) => {
-                    let negated = op == CompareOp::NotMatches;
-                    let kind = ExprKind::Matches { subject: Box::new(l.expr), regex, negated };
-                    return Checked { probes, ..Checked::new(kind, Type::Bool, span) };
-                }
-                Err(error) => {
-                    let text = error.to_string();
-                    let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                    self.error(
-                        Diagnostic::new(Code::BadRegex, r.expr.span, "this regular expression can't be read")
-                            .label(why)
-                            .help("in `\"…\"` a backslash is written twice; a raw string '…' takes it as it is"),
-                    );
-                }
-            }
+            let negated = op == CompareOp::NotMatches;
+            let kind = ExprKind::Matches { subject: Box::new(l.expr), regex, negated };
+            return Checked { probes, ..Checked::new(kind, Type::Bool, span) };
         }
         let kind = ExprKind::Compare { op, left: Box::new(l.expr), right: Box::new(r.expr) };
         Checked { probes, ..Checked::new(kind, Type::Bool, span) }
+    }
+
+    /// A regular expression that is written out.
+    pub(super) fn regex(&mut self, pattern: &str, span: Span) -> Option<regex::Regex> {
+        match regex::RegexBuilder::new(pattern).size_limit(1 << 20).build() {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let text = error.to_string();
+                let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                self.error(
+                    Diagnostic::new(Code::BadRegex, span, "this regular expression can't be read")
+                        .label(why)
+                        .help("in `\"…\"` a backslash is written twice; a raw string '…' takes it as it is"),
+                );
+                None
+            }
+        }
     }
 
     fn arithmetic(

@@ -370,6 +370,8 @@ pub(super) fn resolve_type(ty: &TypeExpr, module: Option<&str>, library: &Librar
         "json" => Type::Json,
         "shell" => Type::Shell,
         "any" => Type::Any,
+        // Only the standard library declares what depends on its arguments.
+        "item" if module.is_some() => Type::Item,
         "list" => Type::list(of(ty)?),
         "map" => Type::map(of(ty)?),
         "names" => match of(ty)? {

@@ -222,9 +222,7 @@ fn constant(kind: &ExprKind) -> Option<Value> {
             crate::value::Answer::Known(Value::Duration(duration)) => Some(Value::Duration(-duration)),
             crate::value::Answer::Known(Value::Size(size)) => size.checked_neg().map(Value::Size),
             crate::value::Answer::Known(Value::Percent(percent)) => Some(Value::Percent(-percent)),
-            crate::value::Answer::Known(Value::Number(Number::Float(number))) => {
-                Some(Value::Number(Number::Float(-number)))
-            }
+            crate::value::Answer::Known(Value::Number(number)) => Some(Value::Number(number.negated())),
             _ => None,
         },
         _ => None,
@@ -269,7 +267,7 @@ fn from_text(text: &str, ty: &Type, typed_in: &std::path::Path) -> Option<Value>
             }
             _ => return None,
         },
-        Type::Shell | Type::Key | Type::Record(_) | Type::Names(_) => return None,
+        Type::Shell | Type::Key | Type::Item | Type::Record(_) | Type::Names(_) => return None,
     })
 }
 
@@ -290,7 +288,7 @@ fn from_toml(value: &toml::Value, ty: &Type) -> Option<Value> {
             Some(Value::Number(Number::Int(*number)))
         }
         toml::Value::Float(number) if matches!(ty, Type::Number | Type::Json | Type::Any) => {
-            Some(Value::Number(Number::Float(*number)))
+            Some(Value::Number(Number::measured(*number)))
         }
         toml::Value::Boolean(value) if matches!(ty, Type::Bool | Type::Json | Type::Any) => Some(Value::Bool(*value)),
         toml::Value::Datetime(time) if matches!(ty, Type::Time) => literal::time(&time.to_string()).map(Value::Time),

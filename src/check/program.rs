@@ -758,6 +758,8 @@ pub enum ParamRole {
     Input,
     /// `timeout`: how long it may take.
     Limit,
+    /// `regex`: a regular expression; checked where it is written out.
+    Regex,
     /// `accept`: what of it is no failure.
     Accept,
     /// `shell`: what reads a command. Known when it is checked.
@@ -773,6 +775,7 @@ impl ParamRole {
             "env" => Some(Self::Environment),
             "stdin" => Some(Self::Input),
             "timeout" => Some(Self::Limit),
+            "regex" => Some(Self::Regex),
             "accept" => Some(Self::Accept),
             "shell" => Some(Self::Shell),
             "accept_pipe_failures" => Some(Self::AcceptPipeFailures),

@@ -111,7 +111,7 @@ pub(super) fn advice(op: CompareOp, a: &Type, b: &Type) -> Option<String> {
 /// A type with its article, for messages.
 pub(super) fn a(ty: &Type) -> String {
     match ty {
-        Type::Any => "something".to_owned(),
+        Type::Any | Type::Item => "something".to_owned(),
         Type::Json => "a JSON value".to_owned(),
         Type::Url => "a URL".to_owned(),
         Type::Bool => "true or false".to_owned(),

@@ -86,8 +86,8 @@ impl Value {
         match self {
             Value::Null => Json::Null,
             Value::Bool(value) => Json::Bool(*value),
-            Value::Number(super::Number::Int(value)) => Json::from(*value),
-            Value::Number(super::Number::Float(value)) | Value::Percent(value) => Json::from(*value),
+            Value::Number(value) => value.to_json(),
+            Value::Percent(value) => Json::from(*value),
             Value::Text(text) => Json::String(text.to_string()),
             Value::Duration(duration) => Json::from(duration.as_secs_f64()),
             Value::Size(bytes) => Json::from(*bytes),

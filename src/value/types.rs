@@ -25,6 +25,8 @@ pub enum Type {
     Key,
     List(Arc<Type>),
     Map(Arc<Type>),
+    /// In the standard library: whatever the items of an argument are.
+    Item,
     /// A declared record, by its full name: `http.response`.
     Record(Arc<str>),
     /// What an action is done to: things of one kind of record, each by its name or as the record, one or a list.
@@ -40,6 +42,30 @@ impl Type {
         Type::Map(Arc::new(of))
     }
 
+    /// What stands for [`Type::Item`] in a type that is declared with it, when it is given a value of `found`.
+    pub fn item_of(&self, found: &Type) -> Option<Type> {
+        match (self, found) {
+            (Type::Item, found) => Some(found.clone()),
+            (Type::List(declared), Type::List(found)) | (Type::Map(declared), Type::Map(found)) => {
+                declared.item_of(found)
+            }
+            // What JSON holds is JSON.
+            (Type::List(declared) | Type::Map(declared), Type::Json) => declared.item_of(&Type::Json),
+            (Type::List(declared) | Type::Map(declared), Type::Any) => declared.item_of(&Type::Any),
+            _ => None,
+        }
+    }
+
+    /// The type with `item` where it is declared with [`Type::Item`].
+    pub fn with_item(&self, item: &Type) -> Type {
+        match self {
+            Type::Item => item.clone(),
+            Type::List(of) => Type::list(of.with_item(item)),
+            Type::Map(of) => Type::map(of.with_item(item)),
+            other => other.clone(),
+        }
+    }
+
     /// String, path and URL are all text; they differ in what they are good for.
     pub fn is_textual(&self) -> bool {
         matches!(self, Type::String | Type::Path | Type::Url)
@@ -48,7 +74,7 @@ impl Type {
     /// Whether a value of this type may stand where `wanted` is expected.
     pub fn fits(&self, wanted: &Type) -> bool {
         match (self, wanted) {
-            (Type::Any, _) | (_, Type::Any) => true,
+            (Type::Any, _) | (_, Type::Any | Type::Item) => true,
             // What JSON holds is only known when it is asked.
             (Type::Json, Type::Key | Type::Shell | Type::Record(_)) => false,
             (Type::List(of), Type::Names(_)) => of.fits(wanted),
@@ -82,6 +108,7 @@ impl std::fmt::Display for Type {
             Type::Key => f.write_str("key"),
             Type::List(of) => write!(f, "list({of})"),
             Type::Map(of) => write!(f, "map({of})"),
+            Type::Item => f.write_str("item"),
             Type::Record(name) => f.write_str(name),
             Type::Names(kind) => write!(f, "names({kind})"),
         }

@@ -121,8 +121,7 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     fn new(units: &'t [Unit], values: usize, depth: u32) -> Self {
         let positions = vec![Position::Unread; values];
-        let known =
-            Known { positions, assigned: Vec::new(), aliases: false, attributes: false, pipeline: false };
+        let known = Known { positions, assigned: Vec::new(), aliases: false, attributes: false, pipeline: false };
         Self { units, at: 0, depth, within: Vec::new(), here: Vec::new(), known }
     }
 

@@ -158,7 +158,7 @@ pub fn coerce(value: Value, ty: &Type, root: &std::path::Path) -> Result<Value, 
                 .collect::<Result<Vec<_>, String>>()?;
             Ok(Value::map(entries))
         }
-        (Type::Any | Type::Json, value) => Ok(value),
+        (Type::Any | Type::Json | Type::Item, value) => Ok(value),
         (Type::Bool, value @ Value::Bool(_))
         | (Type::Number, value @ Value::Number(_))
         | (Type::Duration, value @ Value::Duration(_))

@@ -103,13 +103,24 @@ fn equal(left: &Value, right: &Value) -> Truth {
                 })
             })
         }
+        (Value::Number(a), Value::Number(b)) => match a.partial_cmp(b) {
+            Some(ordering) => Truth::from(ordering.is_eq()),
+            None => Truth::Unknown(beyond(a, b)),
+        },
         (a, b) => Truth::from(a == b),
     }
 }
 
-fn order(left: &Value, right: &Value) -> Result<std::cmp::Ordering, Unknown> {
+/// Of two numbers that can't be compared, the one with too many digits.
+fn beyond(a: &Number, b: &Number) -> Unknown {
+    let number = if a.is_exact() { b } else { a };
+    invalid(format!("{number} has more digits than can be compared (28, in JSON 64 bits)"))
+}
+
+/// Which comes first; the reason where that can't be told.
+pub fn order(left: &Value, right: &Value) -> Result<std::cmp::Ordering, Unknown> {
     let ordering = match (left, right) {
-        (Value::Number(a), Value::Number(b)) => a.partial_cmp(b),
+        (Value::Number(a), Value::Number(b)) => return a.partial_cmp(b).ok_or_else(|| beyond(a, b)),
         (Value::Percent(a), Value::Percent(b)) => a.partial_cmp(b),
         (Value::Duration(a), Value::Duration(b)) => Some(a.cmp(b)),
         (Value::Size(a), Value::Size(b)) => Some(a.cmp(b)),
@@ -214,7 +225,7 @@ fn known_arithmetic(op: ArithmeticOp, left: &Value, right: &Value) -> Result<Val
             scaled(*a, 1.0 / b.as_f64()).map(Value::Duration)
         }
         (Divide, Value::Duration(a), Value::Duration(b)) => {
-            Number::Float(a.as_secs_f64()).checked_divide(Number::Float(b.as_secs_f64())).map(Value::Number)
+            Number::ratio(a.as_nanos(), b.as_nanos()).map(Value::Number)
         }
         (Add, Value::Size(a), Value::Size(b)) => a.checked_add(*b).map(Value::Size),
         (Subtract, Value::Size(a), Value::Size(b)) => a.checked_sub(*b).map(Value::Size),

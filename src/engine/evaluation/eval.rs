@@ -481,6 +481,7 @@ impl<'c> Eval<'c> {
             redactor: self.core.redactor(),
             args: &values,
             secret: seal.is_some(),
+            run: self.core.emitter.run().cloned(),
             step_began: self.site.began,
         };
         match (functions::call(&call.native.name, &given), seal) {

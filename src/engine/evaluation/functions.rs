@@ -2,7 +2,11 @@
 //!
 //! What can't be converted is unknown, with the reason; of a secret the reason does not tell the text.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+
+use crate::check::program::ArithmeticOp;
 
 use crate::syntax::literal;
 use crate::value::display::quoted;
@@ -10,6 +14,7 @@ use crate::value::sensitive;
 use crate::value::size::{self, NotRead, Room, read_json};
 use crate::value::{Answer, Number, UnknownCause, Value};
 
+use super::compute;
 use crate::engine::redact::{self, Redactor};
 
 /// What a function is called with.
@@ -19,6 +24,8 @@ pub struct Given<'a> {
     pub args: &'a [Option<Value>],
     /// One of them was sealed.
     pub secret: bool,
+    /// The id of the run; a dry run has none.
+    pub run: Option<Arc<str>>,
     /// When the step began in which it stands, if it stands in one.
     pub step_began: Option<Timestamp>,
 }
@@ -46,6 +53,19 @@ pub const NATIVES: &[(&str, Function)] = &[
     ("keys", |given| match given.first() {
         Some(Value::Map(map)) => Answer::Known(Value::list(map.entries.keys().cloned().map(Value::Text))),
         _ => given.invalid("a map"),
+    }),
+    ("replace", replace),
+    ("capture", capture),
+    ("starts_with", |given| Answer::Known(Value::Bool(given.text(0).starts_with(&given.text(1))))),
+    ("ends_with", |given| Answer::Known(Value::Bool(given.text(0).ends_with(&given.text(1))))),
+    ("sort", sort),
+    ("min", |given| extreme(given, std::cmp::Ordering::Less, "least")),
+    ("max", |given| extreme(given, std::cmp::Ordering::Greater, "greatest")),
+    ("sum", sum),
+    ("time.format", format_time),
+    ("run_id", |given| match &given.run {
+        Some(run) => Answer::Known(Value::Text(run.clone())),
+        None => Answer::unknown(UnknownCause::LeftOut, "a dry run has no id"),
     }),
     ("output", |given| output(given.first())),
     ("without_last_newline", |given| Answer::Known(Value::text(without_last_newline(&given.text(0))))),
@@ -127,6 +147,97 @@ fn length(given: &Given<'_>) -> Answer {
     given.known(length.map(|length| Value::Number(Number::Int(length as i64))), "a text, list or map")
 }
 
+fn replace(given: &Given<'_>) -> Answer {
+    let (text, what, by) = (given.text(0), given.text(1), given.text(2));
+    if what.is_empty() {
+        return Answer::unknown(UnknownCause::Invalid, "nothing can't be replaced: the second argument is empty");
+    }
+    // Counted before it is made.
+    let grown = text.matches(&what).count().saturating_mul(by.len().saturating_sub(what.len()));
+    if !Room::default().text(text.len().saturating_add(grown)) {
+        return size::too_large();
+    }
+    Answer::Known(Value::text(text.replace(&what, &by)))
+}
+
+fn capture(given: &Given<'_>) -> Answer {
+    let Ok(regex) = regex::RegexBuilder::new(&given.text(1)).size_limit(1 << 20).build() else {
+        return Answer::unknown(UnknownCause::Invalid, "the pattern is not a regular expression that can be read");
+    };
+    let text = given.text(0);
+    match regex.captures(&text) {
+        None => Answer::absent("the pattern finds nothing"),
+        Some(found) if found.len() == 1 => Answer::Known(Value::text(&found[0])),
+        Some(found) => match found.get(1) {
+            Some(group) => Answer::Known(Value::text(group.as_str())),
+            None => Answer::absent("the group of the pattern finds nothing"),
+        },
+    }
+}
+
+/// The items of a list in order, and whether that could be told.
+fn sort(given: &Given<'_>) -> Answer {
+    let Some(Value::List(items)) = given.first() else { return given.invalid("a list") };
+    let mut sorted = items.to_vec();
+    let mut unknown = None;
+    sorted.sort_by(|a, b| {
+        compute::order(a.unsealed(), b.unsealed()).unwrap_or_else(|why| {
+            unknown.get_or_insert(why);
+            std::cmp::Ordering::Equal
+        })
+    });
+    match unknown {
+        Some(why) => Answer::Unknown(why),
+        None => Answer::Known(Value::list(sorted)),
+    }
+}
+
+/// The item that is before all others, in this order.
+fn extreme(given: &Given<'_>, wanted: std::cmp::Ordering, word: &str) -> Answer {
+    let Some(Value::List(items)) = given.first() else { return given.invalid("a list") };
+    let Some(mut best) = items.first() else { return Answer::absent(format!("an empty list has no {word} item")) };
+    for item in items.iter() {
+        match compute::order(item.unsealed(), best.unsealed()) {
+            Ok(found) if found == wanted => best = item,
+            Ok(_) => {}
+            Err(why) => return Answer::Unknown(why),
+        }
+    }
+    Answer::Known(best.clone())
+}
+
+fn sum(given: &Given<'_>) -> Answer {
+    let Some(Value::List(items)) = given.first() else { return given.invalid("a list") };
+    let mut items = items.iter().cloned().map(Answer::Known);
+    let Some(first) = items.next() else { return Answer::absent("an empty list has no sum") };
+    // One item is a sum only if it could be added to.
+    if !matches!(
+        first.known().map(Value::unsealed),
+        Some(Value::Number(_) | Value::Duration(_) | Value::Size(_) | Value::Percent(_))
+    ) {
+        return given.invalid("a list of numbers, durations, sizes or percentages");
+    }
+    items.fold(first, |sum, item| compute::arithmetic(ArithmeticOp::Add, &sum, &item))
+}
+
+fn format_time(given: &Given<'_>) -> Answer {
+    let Some(Value::Time(time)) = given.first() else { return given.invalid("a time") };
+    let (pattern, zone) = (given.text(1), given.text(2));
+    let invalid = |why: String| Answer::unknown(UnknownCause::Invalid, why);
+    let zone = match zone.as_str() {
+        "UTC" => jiff::tz::TimeZone::UTC,
+        name => match jiff::tz::TimeZone::get(name) {
+            Ok(zone) => zone,
+            Err(_) => return invalid(format!("there is no time zone {}", short(given.redactor, name))),
+        },
+    };
+    match jiff::fmt::strtime::format(&pattern, &time.to_zoned(zone)) {
+        Ok(text) if Room::default().text(text.len()) => Answer::Known(Value::text(text)),
+        Ok(_) => size::too_large(),
+        Err(error) => invalid(format!("the pattern {} can't be read: {error}", short(given.redactor, &pattern))),
+    }
+}
+
 /// The text without one line break at its end, as secrets in files are meant.
 pub fn without_last_newline(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
@@ -165,7 +276,7 @@ mod tests {
     }
 
     fn with(name: &str, args: &[Option<Value>], secret: bool) -> Answer {
-        call(name, &Given { redactor: &Redactor::default(), args, secret, step_began: None })
+        call(name, &Given { redactor: &Redactor::default(), args, secret, run: None, step_began: None })
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -37,6 +37,7 @@ pub struct Emitter {
     clock: Arc<dyn Clock>,
     redactor: Arc<Redactor>,
     inner: Mutex<Inner>,
+    run: OnceLock<Arc<str>>,
     journal: Option<JournalThread>,
     /// Why there is none, though there should be: nothing is done then.
     no_journal: Option<String>,
@@ -163,7 +164,7 @@ impl Emitter {
             }
             None => {}
         }
-        Self { clock, redactor, inner: Mutex::new(inner), journal, no_journal }
+        Self { clock, redactor, inner: Mutex::new(inner), run: OnceLock::new(), journal, no_journal }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -174,6 +175,7 @@ impl Emitter {
     pub fn continue_behind(&self, events: &[Published]) {
         let mut inner = self.lock();
         for event in events.iter().map(Published::get) {
+            self.note(&event.body);
             inner.seq = event.seq;
             inner.tally.take(&event.place, &event.body);
         }
@@ -183,7 +185,19 @@ impl Emitter {
         self.lock().silent = silent;
     }
 
+    fn note(&self, body: &Body) {
+        if let Body::RunStarted { run: Some(run), .. } = body {
+            let _ = self.run.set(run.as_str().into());
+        }
+    }
+
+    /// The id of the run that was announced; a dry run has none.
+    pub fn run(&self) -> Option<&Arc<str>> {
+        self.run.get()
+    }
+
     pub fn emit(&self, place: Place, body: Body) {
+        self.note(&body);
         let mut inner = self.lock();
         if let Some(held) = &mut inner.held {
             held.push((place, body));

@@ -124,9 +124,7 @@ pub async fn carry_out(
         None => Ok(()),
         // Out of its answer a secret is captured: nothing of it is told.
         Some(reason) if run.sensitive => Err(failed(reason, printed.tail(), status)),
-        Some(reason) => {
-            Err(failed(evidence::with(core.redactor(), reason, &outcome.result), printed.tail(), status))
-        }
+        Some(reason) => Err(failed(evidence::with(core.redactor(), reason, &outcome.result), printed.tail(), status)),
     }
 }
 

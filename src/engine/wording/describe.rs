@@ -205,7 +205,7 @@ impl Eval<'_> {
             let Some(arg) = arg else { continue };
             match (param.role, arg) {
                 (_, Arg::Shell(text)) => out.push_str(&self.shell_shown(text).await),
-                (None, Arg::Value(expr)) => out.push_str(&self.words(expr).await),
+                (None | Some(ParamRole::Regex), Arg::Value(expr)) => out.push_str(&self.words(expr).await),
                 (Some(ParamRole::Directory), Arg::Value(expr)) => {
                     out.push_str(&format!("  (in {})", self.inner_text(expr).await))
                 }

@@ -71,9 +71,7 @@ impl Lowering<'_> {
                     if let Some(sign) = minus.take() {
                         let span = sign.to(expr.span);
                         expr = match expr.kind {
-                            ExprKind::Number(Number::Int(value)) => {
-                                Expr { kind: ExprKind::Number(Number::Int(-value)), span }
-                            }
+                            ExprKind::Number(value) => Expr { kind: ExprKind::Number(value.negated()), span },
                             _ => Expr { kind: ExprKind::Negative(Box::new(expr)), span },
                         };
                     }
@@ -440,10 +438,10 @@ impl Lowering<'_> {
         }
         if digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return match Number::parse(&digits) {
-                Some(Number::Float(value)) if !digits.contains('.') || !value.is_finite() => {
-                    self.bad_literal(span, text, "too large", "whole numbers have 64 bits")
-                }
                 Some(number) => ExprKind::Number(number),
+                None if digits.bytes().filter(u8::is_ascii_digit).count() > 28 => {
+                    self.bad_literal(span, text, "too many digits", "numbers have up to 28 digits")
+                }
                 None => self.bad_literal(span, text, "not a number", "write `1.5`"),
             };
         }

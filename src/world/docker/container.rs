@@ -192,5 +192,5 @@ fn cpus(host: &HostConfig) -> Answer {
         (_, Some(quota), Some(period)) if quota > 0 && period > 0 => quota as f64 / period as f64,
         _ => return Answer::absent("its processors have no limit"),
     };
-    Answer::Known(Value::Number(Number::Float(cores)))
+    Answer::Known(Value::Number(Number::measured(cores)))
 }

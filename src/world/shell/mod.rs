@@ -93,12 +93,7 @@ fn accepted(request: &Request) -> Vec<i64> {
     codes.filter(|code| !matches!(code, 126 | 127)).collect()
 }
 
-async fn carry_out(
-    command: Command,
-    accept: Vec<i64>,
-    output: Arc<dyn Output>,
-    cancel: CancellationToken,
-) -> Outcome {
+async fn carry_out(command: Command, accept: Vec<i64>, output: Arc<dyn Output>, cancel: CancellationToken) -> Outcome {
     match command.run(Some(output), cancel, None).await {
         Ok(ended) => {
             let failure = failure(&ended, &accept);
