@@ -48,7 +48,7 @@ impl Found {
         if let Some(broken) = &self.record.broken {
             let why = format!(
                 "the record of run {run} was changed: line {}: {}; nothing is done on what may not be true",
-                broken.line, broken.why
+                broken.line, broken.fault
             );
             return Err(refused(NOT_TOLD, why));
         }

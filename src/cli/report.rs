@@ -39,7 +39,7 @@ impl Report {
         if let Some(broken) = &record.broken {
             eprintln!(
                 "runbook: the record of run {run} is not as it was written: line {}: {}",
-                broken.line, broken.why
+                broken.line, broken.fault
             );
         }
         if let Some(bytes) = record.torn {
@@ -67,7 +67,7 @@ impl Found {
     fn verify(&self) -> ExitCode {
         let Record { run, lines, hash, .. } = &self.record;
         if let Some(broken) = &self.record.broken {
-            println!("run {run}: line {} is not as it was written: {}", broken.line, broken.why);
+            println!("run {run}: line {} is not as it was written: {}", broken.line, broken.fault);
             return ExitCode::FAILURE;
         }
         if let Some(bytes) = self.record.torn {

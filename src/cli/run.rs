@@ -14,8 +14,8 @@ use crate::engine::options::unknown_step;
 use crate::engine::world::{RunClock, Trust};
 use crate::engine::{Cancel, Ended, Identity, Options, Outlets, ReadOnly, Real, Setup, dry_run, exec, questions};
 use crate::process::tidy;
-use crate::record::lock::{Holder, NotHeld};
-use crate::record::{Folder, Held, LeftOut, Lock, Store, host, user};
+use crate::record::lock::Holder;
+use crate::record::{Folder, Held, LeftOut, Lock, LockError, Store, host, user};
 use crate::report::diagnostic as told;
 use crate::report::times::{time, wall};
 use crate::syntax::literal;
@@ -181,9 +181,9 @@ pub(super) fn lock(program: &Program, run: Option<&str>, wait: Option<Duration>)
         run: run.map(str::to_owned),
     };
     let held = lock.take(&holder, wait.unwrap_or_default());
-    held.map(Some).map_err(|not_held| match not_held {
-        NotHeld::By(holder) => refused(NOT_TOLD, held_by(name, holder.as_deref(), wait)),
-        NotHeld::Failed(why) => refused(NOT_TOLD, why),
+    held.map(Some).map_err(|error| match error {
+        LockError::Held(holder) => refused(NOT_TOLD, held_by(name, holder.as_deref(), wait)),
+        error => refused(NOT_TOLD, error),
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::engine::events::event::Verdict;
-use crate::record::{Folder, RunState, Store, Summary};
+use crate::record::{Folder, RunState, Store, StoreError, Summary};
 use crate::report::safe::{safe, safe_json};
 use crate::report::style::Paint;
 use crate::report::times::{time, wall};
@@ -52,7 +52,7 @@ impl Runs {
 }
 
 /// The runs. The commands of one that was just killed are being ended, which takes a moment: it is not told to run.
-fn settled(store: &Folder) -> Result<Vec<Summary>, String> {
+fn settled(store: &Folder) -> Result<Vec<Summary>, StoreError> {
     let began = Instant::now();
     loop {
         let runs = store.runs()?;

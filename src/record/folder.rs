@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::check::library::hex;
 use crate::check::program::Program;
 use crate::engine::own_sources;
-use crate::value::display::io_words;
 
-use super::journal::{self, Broken, Journal, Seal};
+use super::error::StoreError;
+use super::journal::{self, Journal, Seal};
 use super::lock::Held;
 use super::private::{Fault, PrivateDir};
 use super::{Begun, Record, Replay, RunState, Store, Summary};
@@ -50,19 +50,13 @@ impl Folder {
     }
 
     /// The one that commands typed here mean: the nearest `.runbook` here or above.
-    pub fn nearest() -> Result<Self, String> {
+    pub fn nearest() -> Result<Self, StoreError> {
         if let Some(path) = said() {
             return Ok(Self::at(path));
         }
-        let here = std::env::current_dir().map_err(|error| format!("there is no folder here: {}", io_words(&error)))?;
+        let here = std::env::current_dir().map_err(StoreError::NoWorkingDirectory)?;
         let found = here.ancestors().map(|folder| folder.join(".runbook")).find(|path| path.join(RUNS).is_dir());
-        found.map(Self::at).ok_or_else(|| {
-            format!(
-                "no run is recorded in `{}` or above; runs are recorded in `.runbook` in their project's root, or in \
-                 `$RUNBOOK_STATE`",
-                here.display()
-            )
-        })
+        found.map(Self::at).ok_or(StoreError::NoneAbove(here))
     }
 
     pub fn at(path: PathBuf) -> Self {
@@ -72,9 +66,9 @@ impl Folder {
     }
 
     /// Whether nobody but its owner can change it. One that is not there is no danger.
-    pub fn trusted(&self) -> Result<(), String> {
+    pub fn trusted(&self) -> Result<(), StoreError> {
         match self.runs_folder() {
-            Err(Fault::Untrusted(why)) => Err(untrusted(&why)),
+            Err(Fault::Untrusted(why)) => Err(StoreError::Untrusted(why)),
             _ => Ok(()),
         }
     }
@@ -87,11 +81,9 @@ impl Folder {
         self.runs_folder()?.dir(run)
     }
 
-    fn can_not(&self, what: &str, fault: &Fault) -> String {
-        match fault {
-            Fault::Untrusted(why) => untrusted(why),
-            Fault::Failed(error) => format!("the state folder `{}` can't be {what}: {}", self.shown, io_words(error)),
-        }
+    fn can_not(&self, what: &'static str, fault: Fault) -> StoreError {
+        let place = self.shown.clone();
+        StoreError::of(fault, |source| StoreError::Directory { place, what, source })
     }
 
     fn make(&self) -> Result<PrivateDir, Fault> {
@@ -216,34 +208,27 @@ impl Folder {
         })
     }
 
-    fn ids(&self) -> Result<Vec<String>, String> {
+    fn ids(&self) -> Result<Vec<String>, StoreError> {
         let names = match self.runs_folder() {
             Ok(folder) => folder.names().map_err(Fault::from),
             Err(fault) if fault.is_missing() => Ok(Vec::new()),
             Err(fault) => Err(fault),
         };
-        let mut ids = names.map_err(|fault| self.can_not("read", &fault))?;
+        let mut ids = names.map_err(|fault| self.can_not("read", fault))?;
         ids.sort_by(|a, b| b.cmp(a));
         Ok(ids)
     }
 }
 
 impl Store for Folder {
-    fn begin(&self, program: &Program) -> Result<Begun, String> {
-        self.begin_with(program).map_err(|fault| {
-            let why = self.can_not("written", &fault);
-            let elsewhere = match fault {
-                Fault::Untrusted(_) => "",
-                Fault::Failed(_) => " (`RUNBOOK_STATE` names another folder)",
-            };
-            format!("{why}; nothing was run, since nothing could be recorded{elsewhere}")
-        })
+    fn begin(&self, program: &Program) -> Result<Begun, StoreError> {
+        self.begin_with(program)
+            .map_err(|fault| StoreError::NotBegun { cause: Box::new(self.can_not("written", fault)) })
     }
 
-    fn take_up(&self, run: &str) -> Result<Begun, String> {
-        let can_not = |fault: Fault| match fault {
-            Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("the record of run {run} can't be written: {}", io_words(&error)),
+    fn take_up(&self, run: &str) -> Result<Begun, StoreError> {
+        let can_not = |fault: Fault| {
+            StoreError::of(fault, |source| StoreError::Journal { run: run.to_owned(), what: "written", source })
         };
         let failed = |error: io::Error| can_not(error.into());
         let flags = OFlags::RDWR | OFlags::APPEND;
@@ -251,16 +236,14 @@ impl Store for Folder {
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(format!("run {run} is being carried out right now"));
+                return Err(StoreError::Locked(run.to_owned()));
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let (bytes, seal, _, folder) = self.journal(run).map_err(can_not)?;
         let read = journal::read_sealed(&bytes, &seal)?;
-        if let Some(Broken { line, why }) = read.broken {
-            return Err(format!(
-                "the record of run {run} was changed: line {line}: {why}; it can't be gone on from what may not be true"
-            ));
+        if let Some(chain) = read.broken {
+            return Err(StoreError::Chain { run: run.to_owned(), chain });
         }
         if read.torn.is_some() {
             file.set_len(read.whole).map_err(failed)?;
@@ -272,15 +255,15 @@ impl Store for Folder {
         Ok(Begun { run: run.to_owned(), ledger: Box::new(journal), held, torn: read.torn, lines: read.lines, left_out })
     }
 
-    fn runs(&self) -> Result<Vec<Summary>, String> {
+    fn runs(&self) -> Result<Vec<Summary>, StoreError> {
         let ids = self.ids()?;
         Ok(ids.iter().map(|run| self.summary(run).unwrap_or_else(|| unreadable(run))).collect())
     }
 
-    fn find(&self, name: &str) -> Result<String, String> {
+    fn find(&self, name: &str) -> Result<String, StoreError> {
         let ids = self.ids()?;
         if ids.is_empty() {
-            return Err(format!("no run is recorded in `{}`", self.shown));
+            return Err(StoreError::Empty(self.shown.clone()));
         }
         if name == "last" {
             return Ok(ids[0].clone());
@@ -295,18 +278,17 @@ impl Store for Folder {
         };
         match meant.as_slice() {
             [run] => Ok((*run).clone()),
-            [] => Err(format!("there is no run `{name}` in `{}`; `runbook runs` lists them", self.shown)),
+            [] => Err(StoreError::NotFound { name: name.to_owned(), place: self.shown.clone() }),
             several => {
-                let several: Vec<&str> = several.iter().take(5).map(|run| run.as_str()).collect();
-                Err(format!("`{name}` may be {}", several.join(" or ")))
+                let runs = several.iter().take(5).map(|run| (*run).clone()).collect();
+                Err(StoreError::Ambiguous { name: name.to_owned(), runs })
             }
         }
     }
 
-    fn read(&self, run: &str) -> Result<Record, String> {
-        let (bytes, seal, running, _) = self.journal(run).map_err(|fault| match fault {
-            Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("the record of run {run} can't be read: {}", io_words(&error)),
+    fn read(&self, run: &str) -> Result<Record, StoreError> {
+        let (bytes, seal, running, _) = self.journal(run).map_err(|fault| {
+            StoreError::of(fault, |source| StoreError::Journal { run: run.to_owned(), what: "read", source })
         })?;
         if let Some(first) = bytes.split(|byte| *byte == b'\n').next() {
             journal::newer(first)?;
@@ -329,17 +311,16 @@ impl Store for Folder {
         Replay::of(self.run_folder(run).and_then(|folder| folder.file(JOURNAL, OFlags::RDONLY)).ok())
     }
 
-    fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String> {
+    fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, StoreError> {
         let opened = self.run_folder(run).and_then(|folder| folder.dir(SOURCES)?.file(hash, OFlags::RDONLY));
         let mut bytes = Vec::new();
         let read = opened.and_then(|mut file| Ok(file.read_to_end(&mut bytes)?));
-        read.map_err(|fault| match fault {
-            Fault::Untrusted(why) => untrusted(&why),
-            Fault::Failed(error) => format!("a file that run {run} was read from is missing: {}", io_words(&error)),
+        read.map_err(|fault| {
+            StoreError::of(fault, |source| StoreError::SourceMissing { run: run.to_owned(), source })
         })?;
         match hex(&Sha256::digest(&bytes)) == hash {
             true => Ok(bytes),
-            false => Err(format!("a file that run {run} was read from was changed (sources/{hash})")),
+            false => Err(StoreError::SourceChanged { run: run.to_owned(), hash: hash.to_owned() }),
         }
     }
 }
@@ -391,10 +372,6 @@ fn sealing(folder: PrivateDir) -> Result<impl FnMut(u64, &str, bool) -> io::Resu
         }
         folder.rename(NEW_SEAL, SEAL)
     })
-}
-
-fn untrusted(why: &str) -> String {
-    format!("the state folder is not trusted: {why}")
 }
 
 /// A name that sorts by time: to the second as people read it, then two letters for the millisecond, two by chance.

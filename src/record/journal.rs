@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use crate::check::library::hex;
-use crate::engine::events::event::{Body, FORMAT, Ledger, Published};
-use crate::value::display::io_words;
+use crate::engine::events::event::{Body, FORMAT, Ledger, LedgerError, Published};
 
+use super::error::{ChainError, ChainFault, NewerFormat};
 use super::room::Room;
 
 const HASH: &str = ",\"chain\":\"";
@@ -24,14 +24,6 @@ const TAIL: usize = HASH.len() + 64 + 2;
 
 /// How much waits to be written with what follows.
 const MOST_PENDING: usize = 64 * 1024;
-
-/// A line that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Counts from 1.
-    pub line: u64,
-    pub why: String,
-}
 
 /// Keeps how many lines there are in the end, and the hash of the last; whether that has to outlive a loss of power.
 type Sealing = dyn FnMut(u64, &str, bool) -> io::Result<()> + Send;
@@ -158,7 +150,7 @@ impl Journal {
 }
 
 impl Ledger for Journal {
-    fn append(&mut self, event: &Published) -> Result<(), String> {
+    fn append(&mut self, event: &Published) -> Result<(), LedgerError> {
         if self.full && is_passing(&event.get().body) {
             let lines = match &event.get().body {
                 Body::Output { text, .. } => text.lines().count().max(1),
@@ -167,7 +159,7 @@ impl Ledger for Journal {
             self.left_out.passing.fetch_add(lines as u64, Ordering::Relaxed);
             return Ok(());
         }
-        let body = serde_json::to_vec(event.get()).map_err(|error| error.to_string())?;
+        let body = serde_json::to_vec(event.get())?;
         self.hash = chained(&self.hash, &body);
         self.pending.extend_from_slice(&body[..body.len() - 1]);
         self.pending.extend_from_slice(HASH.as_bytes());
@@ -179,19 +171,19 @@ impl Ledger for Journal {
         if matches!(event.get().body, Body::StepEnded { .. }) && self.pending.len() < MOST_PENDING {
             return Ok(());
         }
-        self.write_pending().map_err(|error| io_words(&error))?;
+        self.write_pending()?;
         if let Body::Verdict { .. } = &event.get().body {
             // No seal is on disk before what it seals.
             if self.synced {
                 self.commit()?;
             }
-            (self.seal)(self.lines, &self.hash, self.synced).map_err(|error| io_words(&error))?;
+            (self.seal)(self.lines, &self.hash, self.synced)?;
         }
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), String> {
-        self.sync().map_err(|error| io_words(&error))
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        Ok(self.sync()?)
     }
 }
 
@@ -224,7 +216,7 @@ fn chained(before: &str, body: &[u8]) -> String {
 pub struct Lines {
     pub events: Vec<Published>,
     pub torn: Option<u64>,
-    pub broken: Option<Broken>,
+    pub broken: Option<ChainError>,
     pub lines: u64,
     pub hash: String,
     /// How many bytes the whole lines are.
@@ -264,34 +256,34 @@ impl Seal {
 /// Reads a journal, and checks its chain and that it is what was sealed. Lines that can't be read are left out, and the
 /// first of them named. A journal that was sealed is longer than its seal says where the run was undone afterwards; it is
 /// never shorter, and so what is torn before that was cut off, and not by a loss of power.
-pub fn read_sealed(bytes: &[u8], seal: &Seal) -> Result<Lines, String> {
+pub fn read_sealed(bytes: &[u8], seal: &Seal) -> Result<Lines, NewerFormat> {
     let last = if let Seal::Of { lines, .. } = seal { *lines } else { 0 };
     let mut read = read_noting(bytes, last)?;
-    let why = match seal {
+    let found = read.lines;
+    let chain = match seal {
         Seal::None => None,
-        Seal::Unreadable => Some((1, "its seal, which tells how many lines it has, can't be read".to_owned())),
-        Seal::Of { lines, .. } if read.lines < *lines => {
-            let why = format!("the record had {lines} lines when the run ended, and has {}", read.lines);
-            Some((read.lines + 1, why))
+        Seal::Unreadable => Some(ChainError { line: 1, fault: ChainFault::SealUnreadable }),
+        Seal::Of { lines, .. } if found < *lines => {
+            Some(ChainError { line: found + 1, fault: ChainFault::CutOff { sealed: *lines, found } })
         }
         Seal::Of { lines, hash } if read.sealed.as_ref() != Some(hash) => {
-            Some((*lines, "it is not the last line that the record had when the run ended".to_owned()))
+            Some(ChainError { line: *lines, fault: ChainFault::NotTheLast })
         }
         Seal::Of { .. } => None,
     };
-    if let Some((line, why)) = why {
-        read.broken.get_or_insert(Broken { line, why });
+    if let Some(chain) = chain {
+        read.broken.get_or_insert(chain);
         read.torn = None;
     }
     Ok(read)
 }
 
 /// The same of a journal that has no seal.
-pub fn read(bytes: &[u8]) -> Result<Lines, String> {
+pub fn read(bytes: &[u8]) -> Result<Lines, NewerFormat> {
     read_noting(bytes, 0)
 }
 
-fn read_noting(bytes: &[u8], last: u64) -> Result<Lines, String> {
+fn read_noting(bytes: &[u8], last: u64) -> Result<Lines, NewerFormat> {
     let mut out = Lines::default();
     let mut rest = bytes;
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -304,8 +296,8 @@ fn read_noting(bytes: &[u8], last: u64) -> Result<Lines, String> {
                 out.hash = hash;
                 out.take(&body)?;
             }
-            Err((why, hash)) => {
-                out.broken.get_or_insert(Broken { line: out.lines, why: why.to_owned() });
+            Err((fault, hash)) => {
+                out.broken.get_or_insert(ChainError { line: out.lines, fault });
                 if let Some(body) = body_of(line) {
                     out.take(&body)?;
                 }
@@ -321,7 +313,7 @@ fn read_noting(bytes: &[u8], last: u64) -> Result<Lines, String> {
 }
 
 impl Lines {
-    fn take(&mut self, body: &[u8]) -> Result<(), String> {
+    fn take(&mut self, body: &[u8]) -> Result<(), NewerFormat> {
         let event = std::str::from_utf8(body).ok().and_then(|body| Published::read(body).ok());
         match event {
             Some(event) => {
@@ -330,8 +322,7 @@ impl Lines {
             }
             None => {
                 newer(body)?;
-                let why = "it is no event that this program knows".to_owned();
-                self.broken.get_or_insert(Broken { line: self.lines, why });
+                self.broken.get_or_insert(ChainError { line: self.lines, fault: ChainFault::NotAnEvent });
                 Ok(())
             }
         }
@@ -339,17 +330,13 @@ impl Lines {
 }
 
 /// Refuses what a newer program wrote.
-pub fn newer(line: &[u8]) -> Result<(), String> {
+pub fn newer(line: &[u8]) -> Result<(), NewerFormat> {
     let json: Option<serde_json::Value> = serde_json::from_slice(line).ok();
     let field = |name: &str| json.as_ref().and_then(|json| json.get(name));
     match field("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format > u64::from(FORMAT) => {
-            let by = field("program").and_then(serde_json::Value::as_str).unwrap_or("?");
-            Err(format!(
-                "the record has format {format}, of runbook {by}; this is runbook {}, which reads format {FORMAT}: use \
-                 the newer one",
-                env!("CARGO_PKG_VERSION")
-            ))
+            let program = field("program").and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
+            Err(NewerFormat { format, program })
         }
         _ => Ok(()),
     }
@@ -362,13 +349,15 @@ pub fn body_of(line: &[u8]) -> Option<Vec<u8>> {
     (tail.starts_with(HASH.as_bytes()) && tail.ends_with(b"\"}")).then(|| [body, b"}"].concat())
 }
 
-#[allow(clippy::type_complexity)]
-fn event_of(line: &[u8], before: &str) -> Result<(Vec<u8>, String), (&'static str, Option<String>)> {
-    let body = body_of(line).ok_or(("it is not a line of a journal", None))?;
+/// The event and the hash of a line; else what is wrong with it, and the hash that it says it has.
+type Chained = Result<(Vec<u8>, String), (ChainFault, Option<String>)>;
+
+fn event_of(line: &[u8], before: &str) -> Chained {
+    let body = body_of(line).ok_or((ChainFault::NotALine, None))?;
     let hash = &line[line.len() - 66..line.len() - 2];
-    let hash = std::str::from_utf8(hash).map_err(|_| ("its hash can't be read", None))?;
+    let hash = std::str::from_utf8(hash).map_err(|_| (ChainFault::HashUnreadable, None))?;
     if chained(before, &body) != hash {
-        return Err(("it is not what was written there, or a line before it is gone", Some(hash.to_owned())));
+        return Err((ChainFault::Changed, Some(hash.to_owned())));
     }
     Ok((body, hash.to_owned()))
 }

@@ -71,26 +71,35 @@ impl Holder {
 const ENDING: Duration = Duration::from_secs(5);
 
 /// Why a lock was not got.
-#[derive(Debug)]
-pub enum NotHeld {
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
     /// Someone has it. `None`: who has only just got it and has not said who they are.
-    By(Option<Box<Holder>>),
-    Failed(String),
+    #[error("the lock is held on this host")]
+    Held(Option<Box<Holder>>),
+    #[error("there is no home folder to keep locks in")]
+    NoHome,
+    /// Others could change what stands there.
+    #[error("{what}: {why}")]
+    Untrusted { what: &'static str, why: String },
+    #[error("`{}` can't be made: {}", .path.display(), io_words(.source))]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("the lock file `{}` can't be {what}: {}", .path.display(), io_words(.source))]
+    File { path: PathBuf, what: &'static str, source: std::io::Error },
 }
 
 impl Lock {
     /// The lock of this name in the user's own state folder: `$XDG_STATE_HOME/runbook/locks`, else
     /// `~/.local/state/runbook/locks` (XDG Base Directory Specification).
-    pub fn named(name: &str) -> Result<Self, String> {
+    pub fn named(name: &str) -> Result<Self, LockError> {
         let folder = match std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
             Some(folder) => folder,
-            None => home().ok_or("there is no home folder to keep locks in")?.join(".local/state"),
+            None => home().ok_or(LockError::NoHome)?.join(".local/state"),
         };
         let folder = folder.join("runbook");
         let opened = PrivateDir::make(&folder, "XDG_STATE_HOME").and_then(|folder| folder.make_dir("locks"));
         let opened = opened.map_err(|fault| match fault {
-            Fault::Untrusted(why) => format!("no lock is kept where others can change it: {why}"),
-            Fault::Failed(error) => format!("`{}/locks` can't be made: {}", folder.display(), io_words(&error)),
+            Fault::Untrusted(why) => LockError::Untrusted { what: "no lock is kept where others can change it", why },
+            Fault::Failed(source) => LockError::Directory { path: folder.join("locks"), source },
         })?;
         let readable: String =
             name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).take(40).collect();
@@ -101,13 +110,11 @@ impl Lock {
     }
 
     /// Takes it, or says who has it. `wait`: for how long it is waited for.
-    pub fn take(&self, holder: &Holder, wait: Duration) -> Result<Held, NotHeld> {
-        let failed = |what: &str, error: &std::io::Error| {
-            NotHeld::Failed(format!("the lock file `{}` can't be {what}: {}", self.path.display(), io_words(error)))
-        };
+    pub fn take(&self, holder: &Holder, wait: Duration) -> Result<Held, LockError> {
+        let failed = |what, source| LockError::File { path: self.path.clone(), what, source };
         let mut file = self.folder.file(&self.file, OFlags::RDWR | OFlags::CREATE).map_err(|fault| match fault {
-            Fault::Untrusted(why) => NotHeld::Failed(format!("the lock file is not trusted: {why}")),
-            Fault::Failed(error) => failed("opened", &error),
+            Fault::Untrusted(why) => LockError::Untrusted { what: "the lock file is not trusted", why },
+            Fault::Failed(source) => failed("opened", source),
         })?;
         let began = Instant::now();
         loop {
@@ -123,14 +130,14 @@ impl Lock {
                         std::thread::sleep(Duration::from_millis(20));
                         continue;
                     }
-                    return Err(NotHeld::By(holder));
+                    return Err(LockError::Held(holder));
                 }
-                Err(std::fs::TryLockError::Error(error)) => return Err(failed("locked", &error)),
+                Err(std::fs::TryLockError::Error(error)) => return Err(failed("locked", error)),
             }
         }
         let text = serde_json::to_string(holder).unwrap_or_default() + "\n";
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
-        written.map_err(|error| failed("written", &error))?;
+        written.map_err(|error| failed("written", error))?;
         Ok(Held::new(file))
     }
 

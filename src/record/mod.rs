@@ -3,6 +3,7 @@
 //! In: published events. Out: a journal that outlives the run, and the events of earlier runs. Everything behind one
 //! small trait, [`Store`]: another place than a local folder can be put behind it.
 
+mod error;
 mod folder;
 pub mod journal;
 pub mod lock;
@@ -17,34 +18,35 @@ use jiff::Timestamp;
 use crate::check::program::Program;
 use crate::engine::events::event::{Ledger, Published, Verdict};
 
+pub use error::{ChainError, ChainFault, NewerFormat, StoreError};
 pub use folder::Folder;
-pub use journal::{Broken, LeftOut};
-pub use lock::{Held, Lock};
+pub use journal::LeftOut;
+pub use lock::{Held, Lock, LockError};
 pub use private::create;
 pub use replay::Replay;
 
 /// Where runs are recorded.
 pub trait Store {
     /// Begins the record of a run of this program.
-    fn begin(&self, program: &Program) -> Result<Begun, String>;
+    fn begin(&self, program: &Program) -> Result<Begun, StoreError>;
 
     /// Takes a record up again, behind its last whole line. Refused while the run is carried out.
-    fn take_up(&self, run: &str) -> Result<Begun, String>;
+    fn take_up(&self, run: &str) -> Result<Begun, StoreError>;
 
     /// Every run, newest first.
-    fn runs(&self) -> Result<Vec<Summary>, String>;
+    fn runs(&self) -> Result<Vec<Summary>, StoreError>;
 
     /// The one run that a name means: its id, the beginning or end of one, `last`.
-    fn find(&self, name: &str) -> Result<String, String>;
+    fn find(&self, name: &str) -> Result<String, StoreError>;
 
     /// What is recorded of a run.
-    fn read(&self, run: &str) -> Result<Record, String>;
+    fn read(&self, run: &str) -> Result<Record, StoreError>;
 
     /// Reads a journal while it is written.
     fn replay(&self, run: &str) -> Replay;
 
     /// A file that the run was read from, by its hash.
-    fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, String>;
+    fn source(&self, run: &str, hash: &str) -> Result<Vec<u8>, StoreError>;
 }
 
 /// A record that is being written.
@@ -68,7 +70,7 @@ pub struct Record {
     /// Bytes of a last line that is not whole: a loss of power.
     pub torn: Option<u64>,
     /// The first line that is not as it was written.
-    pub broken: Option<Broken>,
+    pub broken: Option<ChainError>,
     /// How many lines are whole, and the hash of the last.
     pub lines: u64,
     pub hash: String,

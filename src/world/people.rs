@@ -52,21 +52,31 @@ struct Entry {
     value: Option<Spanned<String>>,
 }
 
+/// Why a file of answers is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswersError {
+    #[error("the answers `{file}` can't be read: {}", super::io_words(.source))]
+    Unreadable { file: String, source: std::io::Error },
+    #[error("{file}:{line}: {why}")]
+    Invalid { file: String, line: usize, why: String },
+}
+
 impl Answers {
     /// Reads a file of answers to these questions; says what is wrong with it, and in which line.
-    pub fn read(path: &Path, questions: &[Question], now: Timestamp) -> Result<Self, String> {
+    pub fn read(path: &Path, questions: &[Question], now: Timestamp) -> Result<Self, AnswersError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("the answers `{shown}` can't be read: {}", super::io_words(&error)))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| AnswersError::Unreadable { file: shown.clone(), source })?;
         let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
         let written: Written = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(1, |span| line(span.start));
-            format!("{shown}:{at}: {}", error.message())
+            let line = error.span().map_or(1, |span| line(span.start));
+            AnswersError::Invalid { file: shown.clone(), line, why: error.message().to_owned() }
         })?;
         let mut answers: Vec<(String, Reply)> = Vec::new();
         for entry in written.answer {
             let entry = entry.into_inner();
-            let wrong = |at: usize, why: String| Err(format!("{shown}:{}: {why}", line(at)));
+            let wrong =
+                |at: usize, why: String| Err(AnswersError::Invalid { file: shown.clone(), line: line(at), why });
             let item = entry.item.get_ref();
             let Some(question) = questions.iter().find(|question| question.item == *item) else {
                 let items: Vec<&str> = questions.iter().map(|question| question.item.as_str()).collect();

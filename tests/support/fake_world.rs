@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use runbook::check::program::{Program, Settings};
 use runbook::check::{Input, check};
 use runbook::engine::cancel::Signal;
-use runbook::engine::events::event::{Body, Event, Ledger, Published, Sink};
+use runbook::engine::events::event::{Body, Event, Ledger, LedgerError, Published, Sink};
 use runbook::engine::interpreter::resume::{Decisions, Refused, preflight};
 use runbook::engine::world::{
     Act, Announced, Clock, Confinement, Look, Outcome, Output, People, Question, Reply, Request, Stream, Trust, Vouch,
@@ -622,17 +622,17 @@ impl People for World {
 struct Recorder(World);
 
 impl Ledger for Recorder {
-    fn append(&mut self, event: &Published) -> Result<(), String> {
+    fn append(&mut self, event: &Published) -> Result<(), LedgerError> {
         if self.0.lock().full_from.is_some_and(|full| event.get().seq >= full) {
-            return Err("the disk is full".to_owned());
+            return Err(std::io::Error::other("the disk is full").into());
         }
         self.0.write(Entry::Event(event.clone()));
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), String> {
+    fn commit(&mut self) -> Result<(), LedgerError> {
         if self.0.lock().full_from.is_some() {
-            return Err("the disk is full".to_owned());
+            return Err(std::io::Error::other("the disk is full").into());
         }
         self.0.write(Entry::Synced);
         Ok(())

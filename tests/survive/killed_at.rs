@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use runbook::check::program::{Program, Settings};
 use runbook::check::{Input, check};
-use runbook::engine::events::event::{Ledger, Published, Verdict};
+use runbook::engine::events::event::{Ledger, LedgerError, Published, Verdict};
 use runbook::engine::interpreter::resume::{Decisions, preflight};
 use runbook::engine::world::RunClock;
 use runbook::engine::{Cancel, Identity, Options, Outlets, Past, Real, Redactor, Setup, exec, go_on};
@@ -34,14 +34,14 @@ impl Killed {
 }
 
 impl Ledger for Killed {
-    fn append(&mut self, event: &Published) -> Result<(), String> {
+    fn append(&mut self, event: &Published) -> Result<(), LedgerError> {
         self.point();
         let written = self.inner.append(event);
         self.point();
         written
     }
 
-    fn commit(&mut self) -> Result<(), String> {
+    fn commit(&mut self) -> Result<(), LedgerError> {
         let committed = self.inner.commit();
         self.point();
         committed

@@ -751,13 +751,22 @@ pub struct StateCounts {
     pub not_reached: u32,
 }
 
+/// Why events could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{}", crate::value::display::io_words(.0))]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
 /// Keeps the events of a run, before anyone is shown them.
 pub trait Ledger: Send {
     /// Writes an event down behind those before it. What could not be written is tried again with the next.
-    fn append(&mut self, event: &Published) -> Result<(), String>;
+    fn append(&mut self, event: &Published) -> Result<(), LedgerError>;
 
     /// When it returns, all that was written down would outlive a loss of power.
-    fn commit(&mut self) -> Result<(), String>;
+    fn commit(&mut self) -> Result<(), LedgerError>;
 
     /// It keeps events in memory: writing takes no time, and needs no thread that a held clock would not wait for.
     fn in_memory(&self) -> bool {

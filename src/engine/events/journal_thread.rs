@@ -192,8 +192,8 @@ fn write(mut ledger: Box<dyn Ledger>, queue: &Queue, failed: &Flag) {
 fn carry_out(order: Order, ledger: &mut dyn Ledger, queue: &Queue, failed: &Flag) {
     match order {
         Order::Append(event, weight) => {
-            if let Err(why) = ledger.append(&event) {
-                queue.failed(failed, &why);
+            if let Err(error) = ledger.append(&event) {
+                queue.failed(failed, &error.to_string());
             }
             let mut state = queue.lock();
             let before = state.bytes;
@@ -203,7 +203,7 @@ fn carry_out(order: Order, ledger: &mut dyn Ledger, queue: &Queue, failed: &Flag
             }
         }
         Order::Finish(commit, done) => {
-            let finished = if commit { ledger.commit() } else { Ok(()) };
+            let finished = if commit { ledger.commit().map_err(|error| error.to_string()) } else { Ok(()) };
             if let Err(why) = &finished {
                 queue.failed(failed, why);
             }
@@ -218,7 +218,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::events::event::{Body, Event, Place};
+    use crate::engine::events::event::{Body, Event, LedgerError, Place};
     use crate::engine::redact::Redactor;
 
     /// A disk that takes its time: each order waits until it is let through.
@@ -228,14 +228,14 @@ mod tests {
     }
 
     impl Ledger for Slow {
-        fn append(&mut self, event: &Published) -> Result<(), String> {
-            self.let_through.recv().map_err(|_| "the disk is gone".to_owned())?;
+        fn append(&mut self, event: &Published) -> Result<(), LedgerError> {
+            self.let_through.recv().map_err(|_| std::io::Error::other("the disk is gone"))?;
             let _ = self.done.send(event.get().seq.to_string());
             Ok(())
         }
 
-        fn commit(&mut self) -> Result<(), String> {
-            self.let_through.recv().map_err(|_| "the disk is gone".to_owned())?;
+        fn commit(&mut self) -> Result<(), LedgerError> {
+            self.let_through.recv().map_err(|_| std::io::Error::other("the disk is gone"))?;
             let _ = self.done.send("on disk".to_owned());
             Ok(())
         }
