@@ -38,7 +38,11 @@ pub(super) fn verdict(event: &Event) -> Markup {
     let undone: Vec<String> = decision.undone.iter().map(undone_words).collect();
     html! {
         (headline(class(decision.tone()), word, &counts))
-        (list("Reasons", "bad", decision.reasons))
+        @if decision.is_of_rollback() {
+            (list("Rollback", class(decision.tone()), decision.reasons))
+        } @else {
+            (list("Reasons", "bad", decision.reasons))
+        }
         (list("Recovered", "doubt", decision.recovered))
         (accepted(decision.accepted))
         (list("Undone", "doubt", &undone))

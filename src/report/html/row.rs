@@ -33,7 +33,7 @@ pub(super) fn row(row: Row<'_>, over_time: &OverTime, lines: &Lines) -> Markup {
                 @if let Some(name) = name { b { (text(name)) } " " }
                 code { (text(label.words)) }
                 // Nobody should have to open a row to learn that.
-                @if standing == Standing::NotReached { span.now { "not reached" } }
+                @if standing == Standing::NotReached { " " span.now { "not reached" } }
                 @if standing == Standing::Undecided { " " span.now { "not decided" } }
                 @if let Some(why) = &result.as_of_now { " " span.now { "as of now; " (text(why)) } }
                 @if let Some(why) = &result.assumed { " " span.now { "assumed; " (text(why)) } }

@@ -121,10 +121,8 @@ impl Plan {
             (State::Undecided, _) => "❔ **not decided**",
         };
         let mut rests_on = String::new();
-        for (how, why) in [("as of now", &result.as_of_now), ("assumed", &result.assumed)] {
-            if let Some(why) = why {
-                rests_on.push_str(&format!(" — _{how}; {}_", escaped(why)));
-            }
+        for why in row.rests_on() {
+            rests_on.push_str(&format!(" — _{}_", escaped(&why)));
         }
         if let Some(shared) = row.shared() {
             rests_on.push_str(&format!(" — _same request as {}_", escaped(shared)));

@@ -81,6 +81,16 @@ impl<'e> Row<'e> {
         (expect(shared) != expect(self.id()) || expect(shared) == step).then_some(shared)
     }
 
+    /// In a dry run: what its state rests on, and nobody saw. That it is assumed is said by its standing, where it holds.
+    pub fn rests_on(&self) -> Vec<String> {
+        let as_of_now = self.result.as_of_now.as_ref().map(|why| format!("as of now; {why}"));
+        let assumed = self.result.assumed.as_ref().map(|why| match self.standing() {
+            Standing::Assumed => why.clone(),
+            _ => format!("assumed; {why}"),
+        });
+        as_of_now.into_iter().chain(assumed).collect()
+    }
+
     /// "3 times", where it was asked more than once.
     pub fn times(&self) -> Option<String> {
         (self.result.attempts > 1).then(|| format!("{} times", self.result.attempts))

@@ -36,7 +36,8 @@ impl<P: Write + Send, R: Write + Send> Writer<P, R> {
         };
         self.end(&format!("{word}  {}", self.paint.dim(&facts)));
         for reason in decision.reasons {
-            self.end(&format!("  {} {}", self.paint.bad("✗"), safe(reason)));
+            let mark = if decision.tone() == Tone::Bad { self.paint.bad("✗") } else { self.paint.dim("·") };
+            self.end(&format!("  {mark} {}", safe(reason)));
         }
         for how in decision.recovered {
             self.end(&format!("  {} recovered {}", self.paint.doubtful("↻"), safe(how)));

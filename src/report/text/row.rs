@@ -25,10 +25,8 @@ impl<P: Write + Send, R: Write + Send> Writer<P, R> {
             String::new()
         };
         let mut rests_on = String::new();
-        for (how, why) in [("as of now", &result.as_of_now), ("assumed", &result.assumed)] {
-            if let Some(why) = why {
-                rests_on.push_str(&self.paint.doubtful(&format!("  {how}; {}", safe(why))));
-            }
+        for why in row.rests_on() {
+            rests_on.push_str(&self.paint.doubtful(&format!("  {}", safe(&why))));
         }
         if let Some(shared) = row.shared() {
             rests_on.push_str(&self.paint.dim(&format!("  same request as {}", safe(shared))));
@@ -81,7 +79,7 @@ impl<P: Write + Send, R: Write + Send> Writer<P, R> {
             // What was seen last is no contradiction.
             State::Undecided => {
                 lines.push(format!("{}{}", label("expected"), safe(&result.expected)));
-                lines.push(format!("{}{}", label("last seen"), safe(&result.actual)));
+                lines.push(format!("{}{}", label("seen"), safe(&result.actual)));
             }
             _ if result.diff.is_empty() => {
                 lines.push(format!("{}{}", label("expected"), self.paint.good(&safe(&result.expected))));
