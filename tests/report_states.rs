@@ -345,6 +345,17 @@ fn a_report_of_a_hundred_thousand_rows_costs_ten_times_one_of_ten_thousand() {
         events.at(&json!({ "step": "a" }), group).ended("a", "failed").and(verdict("NO-GO", json!({})))
     };
     let (few, many) = (run(10_000), run(100_000));
+    // What is handed on as it comes is in its section, each of it once.
+    for (form, rows, sections) in [
+        (FORMS[1], "\n| ✅ | e", "\n### `a`"),
+        (FORMS[2], "<details class=\"row good\">", "<section "),
+        (FORMS[3], "<testcase classname=\"a\" name=\"e", "<testsuite "),
+    ] {
+        let told = few.told(form.1);
+        let count = if form.0 == "xml" { 10_000 } else { 9_000 };
+        assert_eq!((told.matches(rows).count(), told.matches(sections).count()), (count, 1), "{}", form.0);
+    }
+    assert!(few.told(FORMS[1].1).contains("| 9000 held, 1000 differed |"));
     let live: Form = |out| Box::new(Live::new(out.clone(), out, Settings::default(), || (80, 24)));
     for (form, make) in FORMS.into_iter().chain([("live", live)]) {
         // The best of three: others work on this machine, too.

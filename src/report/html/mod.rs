@@ -29,6 +29,7 @@ pub fn html<W: Write + Send>(out: W, texts: Texts) -> AtEnd<W> {
         mode: Mode::Exec,
         body: String::new(),
         sections: Sections::default(),
+        rows: String::new(),
         stages: Vec::new(),
         texts,
         lines: Lines::default(),
@@ -46,6 +47,8 @@ struct Html {
     /// The sections that are whole, as markup: their rows are not kept.
     body: String,
     sections: Sections,
+    /// What is in the section that goes on, as far as it was handed on.
+    rows: String,
     stages: Vec<Stage>,
     texts: Texts,
     lines: Lines,
@@ -58,7 +61,9 @@ impl Html {
     fn section(&mut self, section: &Section) {
         let (counts, anchor) = (section.counts(), anchor(section.name().unwrap_or_default(), self.stages.len()));
         let class = section::class(section, &counts, self.mode);
-        self.body.push_str(&section::section(section, class, &anchor, &self.lines).into_string());
+        self.rows.push_str(&section::rows(&section.items, &self.lines).into_string());
+        let rows = std::mem::take(&mut self.rows);
+        self.body.push_str(&section::section(section, class, &anchor, &rows).into_string());
         let Some(name) = section.name() else { return };
         let what = match (&section.closed, self.mode) {
             (Some(closed), Mode::Exec) => Course::Took(closed.began, closed.ended),
@@ -90,6 +95,9 @@ impl Page for Html {
             if matches!(&event.get().body, Body::Resumed(resumed) if resumed.changed.is_some()));
         for section in self.sections.take(entry) {
             self.section(&section);
+        }
+        if let Some((_, items)) = self.sections.overflow() {
+            self.rows.push_str(&section::rows(&items, &self.lines).into_string());
         }
         if changed {
             self.lines = Lines::default();

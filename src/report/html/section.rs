@@ -1,13 +1,15 @@
 //! A section of the page: a step with its rows, what was done, and what that printed.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::check::program::VERDICT;
 use crate::engine::events::event::{Body, Confirmed, Event, Mode, Part, Resumed, StepOutcome, StopState, Undone};
 use crate::engine::world::Stream;
 
 use super::super::rough;
-use super::super::run_model::{Collapsed, Entry, Item, Opened, Printed, Row, RowCounts, Section, Turn, is_text};
+use super::super::run_model::{
+    Collapsed, Entry, Item, Opened, Printed, Row, RowCounts, Section, Turn, blocks, is_text,
+};
 use super::super::texts::Lines;
 use super::super::times::{time, wall};
 use super::row::row;
@@ -33,9 +35,11 @@ pub(super) fn class(section: &Section, counts: &RowCounts, mode: Mode) -> &'stat
     }
 }
 
-/// `anchor`: its place in the page. Without a name it is no section, but what stands between them.
-pub(super) fn section(section: &Section, class: &str, anchor: &str, lines: &Lines) -> Markup {
-    let Some(name) = section.name() else { return items(section, lines) };
+/// `anchor`: its place in the page; `rows`: what is in it, as markup. Without a name it is no section, but what stands between
+/// them.
+pub(super) fn section(section: &Section, class: &str, anchor: &str, rows: &str) -> Markup {
+    let rows = PreEscaped(rows);
+    let Some(name) = section.name() else { return html! { (rows) } };
     let not_reached = section.head.as_ref().is_some_and(|head| head.not_reached);
     let classes = format!("step {class}{}", if not_reached { " unreached" } else { "" });
     let outcome = outcome(section);
@@ -48,7 +52,10 @@ pub(super) fn section(section: &Section, class: &str, anchor: &str, lines: &Line
             }
             "\n"
             @if !outcome.is_empty() { p.outcome { (text(&outcome)) } "\n" }
-            (items(section, lines))
+            @if let Some(Body::RollbackStarted { reason, .. }) = section.head.as_ref().map(|head| &head.event.get().body) {
+                (part(reason))
+            }
+            (rows)
         }
         "\n"
     }
@@ -70,12 +77,10 @@ fn outcome(section: &Section) -> String {
     format!("{word}, {}{reason}", time(elapsed))
 }
 
-fn items(section: &Section, lines: &Lines) -> Markup {
+/// What is in a section.
+pub(super) fn rows(items: &[Item], lines: &Lines) -> Markup {
     html! {
-        @if let Some(Body::RollbackStarted { reason, .. }) = section.head.as_ref().map(|head| &head.event.get().body) {
-            (part(reason))
-        }
-        @for block in section.blocks() {
+        @for block in blocks(items) {
             @if let Some(title) = block.checklist {
                 div.checklist {
                     h3 { "Checklist: " (text(title)) } "\n"

@@ -45,13 +45,6 @@ struct Markdown {
 impl Markdown {
     fn section(&mut self, section: &Section) {
         self.overview.add(section);
-        for entry in section.entries() {
-            if let Entry::Told(event) = entry
-                && let Body::Confirmed(confirmed) = &event.get().body
-            {
-                self.signed.push_str(&signature(confirmed));
-            }
-        }
         match self.mode {
             Some(Mode::DryRun) => self.plan.section(section),
             _ => self.tables.section(section),
@@ -94,8 +87,18 @@ impl Page for Markdown {
             Entry::Decided(event) => self.decisions.push(event),
             Entry::Summed(event) => self.sum = Some(event),
             entry => {
+                if let Entry::Told(event) = &entry
+                    && let Body::Confirmed(confirmed) = &event.get().body
+                {
+                    self.signed.push_str(&signature(confirmed));
+                }
                 for section in self.sections.take(entry) {
                     self.section(&section);
+                }
+                match (self.sections.overflow(), self.mode) {
+                    (Some((section, items)), Some(Mode::DryRun)) => self.plan.more(section, &items),
+                    (Some((section, items)), _) => self.tables.more(section, &items),
+                    (None, _) => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::engine::events::event::{Body, Event, State, StepOutcome, StopState};
 
-use super::super::run_model::{Collapsed, Entry, Item, Row, Section, SectionKind, Standing, is_text};
+use super::super::run_model::{Collapsed, Entry, Item, Row, Section, SectionKind, Standing, blocks, is_text};
 use super::super::safe::safe;
 use super::evidence::{called, difference, line};
 use super::inline::{code, escaped, fenced, heading};
@@ -13,6 +13,8 @@ const SHOWN: usize = 200;
 #[derive(Default)]
 pub(super) struct Plan {
     out: String,
+    /// The section that goes on has its heading.
+    begun: bool,
 }
 
 impl Plan {
@@ -21,23 +23,19 @@ impl Plan {
     }
 
     pub fn section(&mut self, section: &Section) {
-        let name = code(section.name().unwrap_or_default());
-        let skipped = section.closed.as_ref().and_then(|closed| closed.step());
-        let skipped = skipped.filter(|(outcome, ..)| *outcome == StepOutcome::Skipped);
-        match &section.head {
-            Some(head) => {
-                let title = section.title().map(|title| format!(" {}", escaped(title))).unwrap_or_default();
-                let not_reached = if head.not_reached { " — _not reached_" } else { "" };
-                match section.kind() {
-                    SectionKind::Verdict => heading(&mut self.out, 3, &format!("Verdict{not_reached}")),
-                    _ => heading(&mut self.out, 3, &format!("{name}{title}{not_reached}")),
-                }
-            }
-            None if skipped.is_some() => heading(&mut self.out, 3, &format!("{name} skipped")),
-            // The stop conditions, which are asked before the first step.
-            None => self.out.push('\n'),
+        self.more(section, &section.items);
+        self.begun = false;
+        if let Some(reason) = skipped(section) {
+            self.out.push_str(&format!("{}\n", escaped(reason)));
         }
-        for (at, block) in section.blocks().into_iter().enumerate() {
+    }
+
+    /// What is in a section that goes on.
+    pub fn more(&mut self, section: &Section, items: &[Item]) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin(section);
+        }
+        for (at, block) in blocks(items).into_iter().enumerate() {
             match block.checklist {
                 Some(title) => heading(&mut self.out, 4, &format!("Checklist: {}", escaped(title))),
                 None if at > 0 => heading(&mut self.out, 4, "Then"),
@@ -56,8 +54,22 @@ impl Plan {
                 }
             }
         }
-        if let Some((_, reason, _)) = skipped {
-            self.out.push_str(&format!("{}\n", escaped(reason.unwrap_or_default())));
+    }
+
+    fn begin(&mut self, section: &Section) {
+        let name = code(section.name().unwrap_or_default());
+        match &section.head {
+            Some(head) => {
+                let title = section.title().map(|title| format!(" {}", escaped(title))).unwrap_or_default();
+                let not_reached = if head.not_reached { " — _not reached_" } else { "" };
+                match section.kind() {
+                    SectionKind::Verdict => heading(&mut self.out, 3, &format!("Verdict{not_reached}")),
+                    _ => heading(&mut self.out, 3, &format!("{name}{title}{not_reached}")),
+                }
+            }
+            None if skipped(section).is_some() => heading(&mut self.out, 3, &format!("{name} skipped")),
+            // The stop conditions, which are asked before the first step.
+            None => self.out.push('\n'),
         }
     }
 
@@ -161,4 +173,10 @@ impl Plan {
     fn item(&mut self, mark: &str, words: &str) {
         self.out.push_str(&format!("- {mark} {words}\n"));
     }
+}
+
+/// Why a step was left out, if it was.
+fn skipped(section: &Section) -> Option<&str> {
+    let (outcome, reason, _) = section.closed.as_ref()?.step()?;
+    (outcome == StepOutcome::Skipped).then_some(reason.unwrap_or_default())
 }

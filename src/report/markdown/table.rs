@@ -2,7 +2,7 @@
 
 use crate::engine::events::event::{Body, Confirmed, Event, Resumed, Seconds, State, StepOutcome};
 
-use super::super::run_model::{Collapsed, Entry, Item, Row, Section, SectionKind, is_text};
+use super::super::run_model::{Collapsed, Entry, Item, Row, Section, SectionKind, blocks, is_text};
 use super::super::safe::{markup, safe};
 use super::super::times::time;
 use super::evidence::{called, cells, difference, evidence};
@@ -19,6 +19,8 @@ pub(super) struct Tables {
     /// The rows of the table that is open, and what is too long for them.
     table: String,
     notes: String,
+    /// The section that goes on has its heading.
+    begun: bool,
 }
 
 impl Tables {
@@ -32,14 +34,17 @@ impl Tables {
         self.row("⚠️", &format!("ran {}", cell_code(action)), "done", "its end was not seen", "");
     }
 
-    pub fn section(&mut self, section: &Section) {
-        match &section.head {
-            Some(opened) => self.begin(section, opened.attempt),
-            // What it came to between two steps stands behind the first.
-            None if section.closed.is_none() => {}
-            None => self.heading(3, &format!("{} skipped", code(section.name().unwrap_or_default()))),
+    /// What is in a section that goes on.
+    pub fn more(&mut self, section: &Section, items: &[Item]) {
+        if !std::mem::replace(&mut self.begun, true) {
+            match &section.head {
+                Some(opened) => self.begin(section, opened.attempt),
+                // What it came to between two steps stands behind the first.
+                None if section.closed.is_none() => {}
+                None => self.heading(3, &format!("{} skipped", code(section.name().unwrap_or_default()))),
+            }
         }
-        for (at, block) in section.blocks().into_iter().enumerate() {
+        for (at, block) in blocks(items).into_iter().enumerate() {
             match block.checklist {
                 Some(title) => self.heading(4, &format!("Checklist: {}", escaped(title))),
                 None if at > 0 && !block.begins_anew() => self.heading(4, "Then"),
@@ -51,6 +56,11 @@ impl Tables {
                 }
             }
         }
+    }
+
+    pub fn section(&mut self, section: &Section) {
+        self.more(section, &section.items);
+        self.begun = false;
         let Some((outcome, reason, elapsed)) = section.closed.as_ref().and_then(|closed| closed.step()) else { return };
         self.flush();
         let word = match outcome {

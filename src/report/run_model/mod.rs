@@ -30,7 +30,7 @@ pub(super) use over_time::{Found, MOST, OverTime, Polled};
 pub(super) use preflight::{Preflight, finding, subject};
 pub(super) use row::{Row, is_text};
 pub(super) use scope::{Scope, Turn};
-pub(super) use section::{Item, Printed, Section, Sections};
+pub(super) use section::{Item, Printed, Section, Sections, blocks};
 pub(super) use standing::{RowCounts, Standing, counted};
 pub(super) use under_way::{Asked, UnderWay};
 

@@ -41,6 +41,10 @@ impl Scope {
         turns
     }
 
+    pub fn is_on_checklist(&self) -> bool {
+        self.checklist.is_some()
+    }
+
     /// The part is named by what is shown itself.
     pub fn enter(&mut self, part: Option<Part>) {
         self.part = part;

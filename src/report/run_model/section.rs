@@ -3,6 +3,7 @@
 //! In: entries. Out: [`Section`]s as they end; what was handed on is not kept.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 use crate::engine::events::event::{Body, Published};
 use crate::engine::world::Stream;
@@ -14,6 +15,9 @@ use super::standing::{RowCounts, Standing};
 
 /// So many lines that an action printed are shown.
 const OUTPUT: usize = 200;
+
+/// More items than this are handed on before their section ends.
+const MUCH: usize = 500;
 
 /// What an action printed, as far as it is shown.
 #[derive(Default)]
@@ -47,7 +51,43 @@ pub(in crate::report) enum Item {
 pub(in crate::report) struct Section {
     pub head: Option<Opened>,
     pub closed: Option<Closed>,
+    /// What is in it, but for what was handed on already.
     pub items: Vec<Item>,
+    /// Something in it was handed on already.
+    handed_on: bool,
+    tally: Tally,
+}
+
+/// What the sums of a section are made of, kept up as its entries pass.
+#[derive(Default)]
+struct Tally {
+    /// How each row stood last, by a hash of its id: a section may have a million of them.
+    rows: HashMap<u64, Standing>,
+    planned: u32,
+    refused: bool,
+}
+
+impl Tally {
+    fn row(&mut self, event: &Published) {
+        if let Some(row) = Row::of(event.get()) {
+            let mut hasher = std::hash::DefaultHasher::new();
+            row.id().hash(&mut hasher);
+            self.rows.insert(hasher.finish(), row.standing());
+        }
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Row(event, _) => self.row(event),
+            Entry::Collapsed(collapsed) => collapsed.rows.iter().for_each(|event| self.row(event)),
+            Entry::Told(event) => match &event.get().body {
+                Body::ActionPlanned { .. } if !event.get().place.not_reached => self.planned += 1,
+                Body::Confirmed(confirmed) if !confirmed.given => self.refused = true,
+                _ => {}
+            },
+            _ => {}
+        }
+    }
 }
 
 /// What stands on one checklist, or on none.
@@ -82,71 +122,41 @@ impl Section {
         self.head.as_ref().map_or(SectionKind::Step, |head| head.kind)
     }
 
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Entry(entry) => Some(entry),
-            _ => None,
-        })
-    }
-
-    /// Its rows, each as it stood last; and how many actions a dry run would run.
+    /// Its rows, each as it stood last.
     pub fn counts(&self) -> RowCounts {
-        let mut rows: HashMap<&str, Standing> = HashMap::new();
-        for event in self.rows() {
-            if let Some(row) = Row::of(event.get()) {
-                rows.insert(row.id(), row.standing());
-            }
-        }
         let mut counts = RowCounts::default();
-        rows.into_values().for_each(|standing| counts.add(standing));
+        self.tally.rows.values().for_each(|standing| counts.add(*standing));
         counts
-    }
-
-    fn rows(&self) -> impl Iterator<Item = &Published> {
-        self.entries().flat_map(|entry| match entry {
-            Entry::Row(event, _) => std::slice::from_ref(event),
-            Entry::Collapsed(collapsed) => &collapsed.rows,
-            _ => &[],
-        })
     }
 
     /// How many actions a dry run would run, as far as it gets.
     pub fn planned(&self) -> u32 {
-        let planned = self.entries().filter(|entry| match entry {
-            Entry::Told(event) => {
-                matches!(event.get().body, Body::ActionPlanned { .. }) && !event.get().place.not_reached
-            }
-            _ => false,
-        });
-        planned.count().try_into().unwrap_or(u32::MAX)
+        self.tally.planned
     }
 
     /// A confirmation was not given.
     pub fn has_refusal(&self) -> bool {
-        self.entries().any(|entry| match entry {
-            Entry::Told(event) => matches!(&event.get().body, Body::Confirmed(confirmed) if !confirmed.given),
-            _ => false,
-        })
+        self.tally.refused
     }
+}
 
-    /// Its items, by the checklists that they stand on. A step that begins anew and a run that is resumed begin a block, too.
-    pub fn blocks(&self) -> Vec<Block<'_>> {
-        let mut blocks = Vec::new();
-        let (mut checklist, mut from) = (None, 0);
-        for (at, item) in self.items.iter().enumerate() {
-            let (next, begins) = match item {
-                Item::Turn(Turn::Checklist(title)) => (title.as_deref(), at + 1),
-                Item::Entry(Entry::Opened(_)) => (None, at),
-                Item::Entry(Entry::Told(event)) if matches!(event.get().body, Body::Resumed(_)) => (None, at),
-                _ => continue,
-            };
-            blocks.push(Block { checklist, items: self.items.get(from..at).unwrap_or_default() });
-            (checklist, from) = (next, begins);
-        }
-        blocks.push(Block { checklist, items: self.items.get(from..).unwrap_or_default() });
-        blocks.retain(|block| !block.items.is_empty());
-        blocks
+/// Items, by the checklists that they stand on. A step that begins anew and a run that is resumed begin a block, too.
+pub(in crate::report) fn blocks(items: &[Item]) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let (mut checklist, mut from) = (None, 0);
+    for (at, item) in items.iter().enumerate() {
+        let (next, begins) = match item {
+            Item::Turn(Turn::Checklist(title)) => (title.as_deref(), at + 1),
+            Item::Entry(Entry::Opened(_)) => (None, at),
+            Item::Entry(Entry::Told(event)) if matches!(event.get().body, Body::Resumed(_)) => (None, at),
+            _ => continue,
+        };
+        blocks.push(Block { checklist, items: items.get(from..at).unwrap_or_default() });
+        (checklist, from) = (next, begins);
     }
+    blocks.push(Block { checklist, items: items.get(from..).unwrap_or_default() });
+    blocks.retain(|block| !block.items.is_empty());
+    blocks
 }
 
 /// Gathers entries to sections.
@@ -187,6 +197,18 @@ impl Sections {
                 Vec::new()
             }
         }
+    }
+
+    /// The section that goes on, and what is in it, where that is much: who is handed this shows it, and it is not kept. What
+    /// stands on a checklist stays together.
+    pub fn overflow(&mut self) -> Option<(&Section, Vec<Item>)> {
+        let whole = matches!(self.open.items.last(), Some(Item::Entry(_))) && !self.scope.is_on_checklist();
+        if self.open.items.len() < MUCH || !whole {
+            return None;
+        }
+        self.open.handed_on = true;
+        let items = std::mem::take(&mut self.open.items);
+        Some((&self.open, items))
     }
 
     /// What is left when there is no more.
@@ -230,6 +252,7 @@ impl Sections {
             }
             _ => return,
         }
+        self.open.tally.take(&entry);
         self.open.items.push(Item::Entry(entry));
     }
 
@@ -251,6 +274,6 @@ impl Sections {
 
 /// A section in which there is something.
 fn whole(section: Section) -> Vec<Section> {
-    let empty = section.head.is_none() && section.closed.is_none() && section.items.is_empty();
+    let empty = !section.handed_on && section.head.is_none() && section.closed.is_none() && section.items.is_empty();
     if empty { Vec::new() } else { vec![section] }
 }
