@@ -319,7 +319,7 @@ pub async fn holds_now(core: &Core, leaves: Vec<Leaf<'_>>, round: &Arc<Round>) -
         .into_iter()
         .flatten()
         .map(|finding| match (finding.truth, finding.outdated) {
-            (Truth::True, Some(outdated)) => {
+            (Truth::True | Truth::False, Some(outdated)) => {
                 Truth::Unknown(Unknown::new(UnknownCause::LeftOut, format!("line {} may change it", outdated.line)))
             }
             (truth, _) => truth,
