@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::syntax::tree::{self, ExprKind, ItemKind};
+use crate::value::pattern::Pattern;
 
 use super::names::{Checker, Ctx};
 use super::program::{Decision, Risk, VERDICT};
@@ -168,7 +169,7 @@ impl Checker {
             return None;
         };
         let name: &str = rest.split(['.', '[']).next().unwrap_or_default();
-        let pattern = globset::Glob::new(name).map(|glob| glob.compile_matcher());
+        let pattern = Pattern::of_names(name);
         let covers = |written: &str| pattern.as_ref().is_ok_and(|pattern| pattern.is_match(written));
         if name.contains('*') && written.iter().any(|written| covers(written))
             || written.iter().any(|written| **written == *name)

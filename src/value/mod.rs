@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod display;
 pub mod number;
+pub mod pattern;
 pub mod range;
 pub mod recorded;
 pub mod secret;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::engine::world::Request;
+use crate::value::pattern::Pattern;
 use crate::value::size::{NotRead, list_of, read_json, too_large};
 use crate::value::{Answer, UnknownCause, Value};
 
@@ -174,11 +175,9 @@ fn digest(path: &str, meta: &Metadata) -> Answer {
 
 fn covered(request: &Request) -> Answer {
     let pattern = request.text("pattern").unwrap_or_default();
-    let matcher = match globset::GlobBuilder::new(pattern).literal_separator(true).build() {
-        Ok(glob) => glob.compile_matcher(),
-        Err(error) => {
-            return Answer::unknown(UnknownCause::Invalid, format!("the pattern can't be read: {}", error.kind()));
-        }
+    let matcher = match Pattern::of_paths(pattern) {
+        Ok(matcher) => matcher,
+        Err(why) => return Answer::unknown(UnknownCause::Invalid, format!("the pattern can't be read: {why}")),
     };
     // The folders before the first wildcard need no search.
     let fixed: std::path::PathBuf = Path::new(pattern)

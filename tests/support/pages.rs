@@ -28,7 +28,8 @@ pub fn every_runbook() -> Vec<Written> {
     for page in pages {
         let name = page.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&page).expect("read");
-        let (mut open, mut beside): (Option<(String, usize, String)>, Vec<(String, String)>) = (None, Vec::new());
+        let mut open: Option<(String, usize, String)> = None;
+        let mut beside: Vec<(String, String)> = Vec::new();
         for (at, line) in text.lines().enumerate() {
             match &mut open {
                 Some((info, begins, body)) if line.trim_end() == "```" => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use globset::{GlobBuilder, GlobMatcher};
+use crate::value::pattern::{NoPattern, Pattern};
 
 use super::scope::Outdated;
 
@@ -29,19 +29,24 @@ impl FactKey {
 
 /// Arguments of keys that stand for many, as they were read once.
 #[derive(Debug, Default)]
-struct Patterns(HashMap<Arc<str>, Option<GlobMatcher>>);
+struct Patterns(HashMap<Arc<str>, Result<Pattern, NoPattern>>);
 
 impl Patterns {
     /// Whether `pattern` (with `*`, `?`, `**`) covers `text`, or names a folder above it.
     fn cover(&mut self, pattern: &Arc<str>, text: &str) -> bool {
         let below = text.strip_prefix(pattern.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
-        below || pattern.contains(['*', '?', '[']) && self.read(pattern).is_some_and(|glob| glob.is_match(text))
+        below
+            || pattern.contains(['*', '?', '['])
+                && match self.read(pattern) {
+                    Ok(pattern) => pattern.is_match(text),
+                    Err(NoPattern::Malformed(_)) => false,
+                    // It can't be told.
+                    Err(_) => true,
+                }
     }
 
-    fn read(&mut self, pattern: &Arc<str>) -> Option<&GlobMatcher> {
-        let read =
-            || GlobBuilder::new(pattern).literal_separator(false).build().ok().map(|glob| glob.compile_matcher());
-        self.0.entry(pattern.clone()).or_insert_with(read).as_ref()
+    fn read(&mut self, pattern: &Arc<str>) -> &Result<Pattern, NoPattern> {
+        self.0.entry(pattern.clone()).or_insert_with(|| Pattern::of_names(pattern))
     }
 }
 

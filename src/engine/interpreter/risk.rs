@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::check::program::Program;
@@ -21,16 +20,16 @@ pub struct Risks(Vec<(Arc<str>, Vec<Covers>)>);
 enum Covers {
     /// An id, and those that go on where it ends.
     Id(Arc<str>),
-    Pattern(GlobMatcher),
+    Pattern(crate::value::pattern::Pattern),
 }
 
 impl Covers {
     fn of(text: &Arc<str>) -> Self {
         // Brackets are part of ids: only `*` stands for many.
         let escaped = text.replace('[', "[[]");
-        let glob = text.contains('*').then(|| GlobBuilder::new(&escaped).literal_separator(false).build());
+        let glob = text.contains('*').then(|| crate::value::pattern::Pattern::of_names(&escaped));
         match glob {
-            Some(Ok(glob)) => Covers::Pattern(glob.compile_matcher()),
+            Some(Ok(glob)) => Covers::Pattern(glob),
             _ => Covers::Id(text.clone()),
         }
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bollard::errors::Error;
 use futures_util::StreamExt;
-use globset::GlobBuilder;
 use indexmap::IndexMap;
 
 use crate::engine::world::Request;
+use crate::value::pattern::Pattern;
 use crate::value::sensitive::{is_secret, says_secret};
 use crate::value::{Answer, Map, Sealed, Unknown, UnknownCause, Value};
 
@@ -45,10 +45,11 @@ pub(super) fn filters(request: &Request) -> HashMap<String, Vec<String>> {
 }
 
 /// A pattern for whole names: `shop_*`.
-pub(super) fn anchored(pattern: &str) -> Result<globset::GlobMatcher, Unknown> {
-    let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-    glob.map(|glob| glob.compile_matcher())
-        .map_err(|error| Unknown::new(UnknownCause::Invalid, format!("`{pattern}` is no pattern of names: {error}")))
+pub(super) fn anchored(pattern: &str) -> Result<Pattern, Unknown> {
+    Pattern::of_names(pattern).map_err(|why| {
+        let shown: String = pattern.chars().take(100).collect();
+        Unknown::new(UnknownCause::Invalid, format!("`{shown}` is no pattern of names: {why}"))
+    })
 }
 
 /// Variables by name. They are data that may be secret: shown where an expect names one, not all at once, and sealed
