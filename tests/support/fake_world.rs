@@ -296,7 +296,7 @@ pub struct World {
 }
 
 impl World {
-    fn new(spec: Spec) -> Self {
+    pub fn new(spec: Spec) -> Self {
         let from = spec.at;
         let state = State { spec, log: Vec::new(), next: 0, full_from: None };
         Self { state: Arc::new(Mutex::new(state)), began: Instant::now(), from }

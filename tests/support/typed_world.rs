@@ -239,7 +239,9 @@ impl TypedWorld {
                 });
                 Value::record(name, fields.collect::<Vec<_>>())
             }
-            Type::Shell | Type::Key | Type::Names(_) => return Answer::unknown(UnknownCause::Invalid, "nothing"),
+            Type::Shell | Type::Key | Type::Names(_) | Type::Item => {
+                return Answer::unknown(UnknownCause::Invalid, "nothing");
+            }
         };
         Answer::Known(value)
     }
