@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 use runbook::check::library;
 use runbook::check::program::{KeyArg, Library, Program};
-use runbook::engine::events::event::{Body, Changes, Event, Ledger, Published, Sink};
+use runbook::engine::events::event::{Body, Changes, Event, Ledger, LedgerError, Published, Sink};
 use runbook::engine::world::{
     Act, Announced, ArgValue, Clock, Confinement, Look, Outcome, Output, People, Question, Reply, Request, Trust, Vouch,
 };
@@ -337,12 +337,12 @@ impl People for TypedWorld {
 struct Recorder(TypedWorld);
 
 impl Ledger for Recorder {
-    fn append(&mut self, event: &Published) -> Result<(), String> {
+    fn append(&mut self, event: &Published) -> Result<(), LedgerError> {
         self.0.take(event);
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), String> {
+    fn commit(&mut self) -> Result<(), LedgerError> {
         Ok(())
     }
 
