@@ -137,7 +137,7 @@ impl Exec {
             outlets: Outlets { ledger: Some(begun.ledger), sinks },
             cancel,
         };
-        let ended = runtime.block_on(exec(setup));
+        let ended = runtime.block_on(as_a_task(exec(setup)));
         let code = exit_code(&ended);
         signals.over(code);
         // What still waits (a name that is looked up, a file on a dead disk) is not waited for.
@@ -147,6 +147,18 @@ impl Exec {
         tell_left_out(&begun.run, &begun.left_out);
         showing.finish(&begun.run);
         Ok(code.into())
+    }
+}
+
+/// A task is woken by its own thread without a system call; what `block_on` waits for itself is not.
+pub(super) async fn as_a_task<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(run).await {
+        Ok(ended) => ended,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only who waits for it here could end it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

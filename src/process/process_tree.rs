@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use super::procfs::{self, Process};
+use super::procfs::{self, Child, Process};
 use super::{mark, watchdog};
 
 /// How long processes that were told to end may take before they are killed.
@@ -39,7 +39,7 @@ pub struct ProcessTree {
 #[derive(Clone)]
 struct Members {
     mark: String,
-    root: Option<Process>,
+    root: Option<Child>,
 }
 
 impl ProcessTree {
@@ -63,8 +63,8 @@ impl ProcessTree {
     pub fn spawn(&mut self, command: &mut tokio::process::Command) -> std::io::Result<tokio::process::Child> {
         let mut known = known();
         let child = command.spawn()?;
-        self.members.root = child.id().and_then(|pid| Process::of(i32::try_from(pid).ok()?));
-        known.extend(self.members.root.map(|root| root.pid));
+        self.members.root = child.id().and_then(Child::started);
+        known.extend(self.members.root.as_ref().map(|root| root.pid));
         Ok(child)
     }
 
@@ -109,7 +109,7 @@ impl ProcessTree {
 
 impl Members {
     fn forget(&self) {
-        if let Some(root) = self.root {
+        if let Some(root) = &self.root {
             known().remove(&root.pid);
         }
     }
@@ -128,11 +128,12 @@ impl Members {
             let known = known();
             (procfs::children(), known.clone())
         };
-        if let Some(root) = self.root {
+        let root = self.root.as_ref().and_then(Child::process);
+        if let Some(root) = root {
             strangers.remove(&root.pid);
         }
         strangers.extend(watchdog::pid());
-        let mut alive = procfs::processes_of(|mark| mark == self.mark, self.root);
+        let mut alive = procfs::processes_of(|mark| mark == self.mark, root);
         // Orphans that carry no mark: children of this program that nothing else accounts for.
         for child in children {
             let other = strangers.contains(&child) || procfs::mark_of(child).is_some_and(|mark| mark != self.mark);
@@ -142,7 +143,7 @@ impl Members {
         }
         // The dead that only wait for their parent are gone; those that are ours are let go of here.
         alive.retain(|process| {
-            if Some(*process) != self.root && process.parent() == Some(here) {
+            if Some(*process) != root && process.parent() == Some(here) {
                 let _ = rustix::process::waitpid(Pid::from_raw(process.pid), WaitOptions::NOHANG);
             }
             process.is_running()
@@ -174,8 +175,8 @@ impl Drop for ProcessTree {
             return;
         }
         // Nobody waits for it any more: its command is killed at once, and what else there is on a thread of its own.
-        if let Some(root) = self.members.root {
-            root.signal(Signal::KILL);
+        if let Some(root) = &self.members.root {
+            root.kill();
         }
         let members = self.members.clone();
         // Without a thread, the watchdog finds them when this program ends.

@@ -6,11 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::mark;
 
@@ -33,8 +35,12 @@ struct Stat {
 impl Stat {
     /// The name in it may hold anything, but is the last in parentheses.
     fn of(pid: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
+        // One reading, since this is asked of every process there is; with a name of 64 bytes it has less than 512.
+        let mut bytes = [0; 1024];
+        let count = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut bytes).ok()?;
+        let stat = &bytes[..count];
+        let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
+        let mut fields = std::str::from_utf8(&stat[behind_name..]).ok()?.split_whitespace();
         let (state, parent) = (fields.next()?.chars().next()?, fields.next()?.parse().ok()?);
         Some(Self { state, parent, started: fields.nth(17)?.parse().ok()? })
     }
@@ -74,6 +80,54 @@ impl Process {
             Err(_) => {}
         }
     }
+}
+
+/// A child of this program. As long as it was not waited for, nobody else has its number; from then on, nobody has it.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub pid: i32,
+    /// None where the kernel has no such descriptors: then what it was when it was started.
+    descriptor: Result<Arc<OwnedFd>, Option<Process>>,
+}
+
+impl Child {
+    /// One that was just started, and was not waited for.
+    pub fn started(pid: u32) -> Option<Self> {
+        let pid = i32::try_from(pid).ok()?;
+        let descriptor = match rustix::process::pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()) {
+            Ok(descriptor) => Ok(Arc::new(descriptor)),
+            Err(_) => Err(Process::of(pid)),
+        };
+        Some(Self { pid, descriptor })
+    }
+
+    /// The process, unless it was waited for.
+    pub fn process(&self) -> Option<Process> {
+        match &self.descriptor {
+            // What has the number is read first: while there still is such a process, that was it.
+            Ok(descriptor) => {
+                let process = Process::of(self.pid);
+                is_there(descriptor).then_some(process).flatten()
+            }
+            Err(process) => *process,
+        }
+    }
+
+    /// Kills it. One that is gone is no error.
+    pub fn kill(&self) {
+        match &self.descriptor {
+            Ok(descriptor) => drop(rustix::process::pidfd_send_signal(descriptor, Signal::KILL)),
+            Err(process) => process.iter().for_each(|process| process.signal(Signal::KILL)),
+        }
+    }
+}
+
+/// Whether a process was not waited for yet.
+fn is_there(descriptor: &OwnedFd) -> bool {
+    let target = WaitId::PidFd(descriptor.as_fd());
+    // Left as it is, for who waits for it.
+    let left = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(target, left).is_ok()
 }
 
 /// Sends a signal to each, in their order.
@@ -192,6 +246,19 @@ mod tests {
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
         assert!(!process.is_running() && Process::of(process.pid) != Some(process));
         process.signal(Signal::KILL);
+    }
+
+    #[test]
+    fn a_child_is_known_until_it_was_waited_for() {
+        let mut child = sleeper();
+        let known = Child::started(child.id()).expect("it is there");
+        let process = known.process().expect("it runs");
+        known.kill();
+        let status = child.wait().expect("waited for");
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+        assert_eq!(known.process(), None);
+        assert!(!process.is_running());
+        known.kill();
     }
 
     #[test]
