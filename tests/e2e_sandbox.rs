@@ -332,7 +332,7 @@ fn harmless(user: User) {
     let mut runbook = "runbook \"Harmless\" { }\n\nstep look {\n".to_owned();
     for (at, command) in commands.iter().enumerate() {
         let quoted = command.replace('\\', "\\\\").replace('"', "\\\"");
-        runbook.push_str(&format!("  let c{at} = sh(\"{quoted}\")\n  show c{at}.stdout, c{at}.stderr, c{at}.status\n"));
+        runbook.push_str(&format!("  let c{at} = sh(\"{quoted}\", accept_pipe_failures: true)\n  show c{at}.stdout, c{at}.stderr, c{at}.status\n"));
     }
     runbook.push_str("}\n");
     story.write("plan.runbook", &runbook);
@@ -347,7 +347,7 @@ fn harmless(user: User) {
     for command in &commands {
         let mut outside = Command::new("/bin/sh");
         outside
-            .args(["-c", command])
+            .args(["-eu", "-c", command])
             .current_dir(story.folder.path())
             .env("HOME", story.path("home"))
             .stdin(Stdio::null());

@@ -1,12 +1,106 @@
 //! What may be absent: what a condition asks about it, and what an author has to be told.
 
-use crate::diagnostic::Span;
-use crate::syntax::tree::Test;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::syntax::tree::{CompareOp, Quantifier, Test};
+use crate::value::Type;
 
+use super::expr::Checked;
 use super::names::Checker;
 use super::program::{AskedAbsence, Expr, ExprKind};
+use super::types;
+
+/// What follows from a condition, and so what a negation in it does where something is absent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decides {
+    /// An expect: what is false fails.
+    Proof,
+    /// `if`, `when`: what is false is left out, and nobody is told.
+    Choice,
+}
 
 impl Checker {
+    /// `x == null`, where `x` may be absent: absent is not null, so this is never so.
+    pub(super) fn compared_with_null(&mut self, op: CompareOp, other: &Checked, span: Span) {
+        let words = self.sources.text(other.expr.span).split_whitespace().collect::<Vec<_>>().join(" ");
+        if other.optional {
+            let test = if op == CompareOp::Equal { "absent" } else { "present" };
+            let message = format!("`{words}` may be absent, and what is absent is not null: this is never true for it");
+            let help = format!("write `{words} is {test}`; for the `null` of a JSON text, `{words} in [null]`");
+            self.error(Diagnostic::new(Code::NullForAbsent, span, message).label("compared with null").help(help));
+        } else if !matches!(other.expr.ty, Type::Json | Type::Any) {
+            let message = format!("{} is never null", types::a(&other.expr.ty));
+            let help = "only JSON has `null`; what there is none of is absent: `… is absent`";
+            self.error(Diagnostic::new(Code::Incomparable, span, message).label("compared with null").help(help));
+        }
+    }
+
+    /// Warns of a negation that something absent would decide: `not (x == 1)` is true of an absent `x`, and `x != 1` is false.
+    pub(super) fn negated_absence(&mut self, condition: &Expr, decides: Decides) {
+        let asked = self.asked_absence(condition);
+        let mut found = Vec::new();
+        self.negations(condition, decides, false, &asked, &mut found);
+        for (operand, span, negated) in found {
+            let words = |span: Span| self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
+            let (what, whole) = (words(operand), words(span));
+            let message = match negated {
+                true => format!("where `{what}` is absent this is true: absent is not equal to anything"),
+                false => {
+                    format!("where `{what}` is absent this is false, too: every comparison with something absent is")
+                }
+            };
+            let help = format!("say what is meant: `{what} is present and {whole}`, or `{what} is absent or {whole}`");
+            self.error(Diagnostic::new(Code::NegatedAbsence, span, message).label("may be absent").help(help));
+        }
+    }
+
+    fn negations(
+        &self,
+        expr: &Expr,
+        decides: Decides,
+        under_not: bool,
+        asked: &AskedAbsence,
+        found: &mut Vec<(Span, Span, bool)>,
+    ) {
+        let negative = match &expr.kind {
+            ExprKind::Not(inner) => {
+                let before = found.len();
+                self.negations(inner, decides, !under_not, asked, found);
+                // The whole negation is what is mended.
+                for (_, span, negated) in &mut found[before..] {
+                    if *negated {
+                        *span = expr.span;
+                    }
+                }
+                return;
+            }
+            ExprKind::Compare { op, .. } => {
+                matches!(op, CompareOp::NotEqual | CompareOp::NotIn | CompareOp::NotContains | CompareOp::NotMatches)
+            }
+            ExprKind::Matches { negated, .. } => *negated,
+            ExprKind::Logic { terms, .. } => {
+                return terms.iter().for_each(|term| self.negations(term, decides, under_not, asked, found));
+            }
+            ExprKind::Quantifier { body, kind, .. } if *kind != Quantifier::Map => {
+                return self.negations(body, Decides::Choice, under_not, asked, found);
+            }
+            _ => return,
+        };
+        if !under_not && (!negative || decides == Decides::Proof) {
+            return;
+        }
+        let operands: Vec<&Expr> = match &expr.kind {
+            ExprKind::Compare { left, right, .. } => vec![left, right],
+            ExprKind::Matches { subject, .. } => vec![subject],
+            _ => Vec::new(),
+        };
+        for operand in operands {
+            if self.optional.contains(&operand.span) && !asked.0.contains_key(&operand.span) {
+                found.push((operand.span, expr.span, under_not));
+                break;
+            }
+        }
+    }
+
     /// What a condition compares, and asks the presence of as well: `file("x") is present and file("x").size > 1B`. There
     /// its absence is an answer, and not a question that was forgotten.
     pub(super) fn asked_absence(&self, condition: &Expr) -> AskedAbsence {

@@ -65,7 +65,7 @@ impl Checker {
     pub(super) fn read(&mut self, name: &Name, var: super::program::Var, span: Span) -> Checked {
         let info = self.info(var);
         info.used = true;
-        let (ty, secret, bound) = (info.ty.clone(), info.secret, info.bound);
+        let (ty, secret, bound, optional) = (info.ty.clone(), info.secret, info.bound, info.optional);
         if !bound {
             let diagnostic =
                 Diagnostic::new(Code::NotYetBound, span, format!("`{}` is read before it is bound", name.text))
@@ -73,7 +73,7 @@ impl Checker {
                     .help("move its `let` above this line");
             self.error(diagnostic);
         }
-        Checked { secret, ..Checked::new(ExprKind::Var(name.text.clone(), var), ty, span) }
+        Checked { secret, optional, ..Checked::new(ExprKind::Var(name.text.clone(), var), ty, span) }
     }
 
     fn unknown(&mut self, ctx: &Ctx, name: &Name, what: &str) -> Checked {
@@ -98,7 +98,8 @@ impl Checker {
                         .help(format!("write `{}`", field.text));
                 self.error(diagnostic);
             }
-            let base = self.read(field, var, at);
+            let mut base = self.read(field, var, at);
+            base.optional |= self.steps[step].conditional;
             return self.links(ctx, base, rest, span);
         }
         let Some(unit) = self.module(ctx.unit, &name.text) else {
@@ -169,10 +170,14 @@ impl Checker {
         let mut lowered = Vec::with_capacity(links.len());
         for link in links {
             let (kind, next) = match &link.kind {
-                LinkKind::Field(field) => (ProgramLink::Field(field.text.clone()), self.field(&ty, field)),
+                LinkKind::Field(field) => {
+                    out.optional |= self.may_be_absent(&ty, &field.text);
+                    (ProgramLink::Field(field.text.clone()), self.field(&ty, field))
+                }
                 LinkKind::Index(at) => {
                     let at = self.expr(ctx, at);
                     out.probes |= at.probes;
+                    out.optional = true;
                     let next = self.index(&ty, &at, link.span);
                     (ProgramLink::Index(at.expr), next)
                 }
@@ -188,6 +193,20 @@ impl Checker {
         }
         let kind = ExprKind::Chain { base: Box::new(base.expr), links: lowered };
         Checked { expr: Expr { kind, ty, span }, ..out }
+    }
+
+    /// Whether a field may be absent by itself: a key of a map or of JSON, and what a record declares so.
+    fn may_be_absent(&self, ty: &Type, field: &str) -> bool {
+        match ty {
+            Type::Record(record) => self
+                .library
+                .records
+                .get(record)
+                .and_then(|declared| declared.fields.get(field))
+                .is_some_and(|declared| declared.optional),
+            Type::Map(_) | Type::Json => true,
+            _ => false,
+        }
     }
 
     pub(super) fn field(&mut self, ty: &Type, field: &Name) -> Type {

@@ -71,8 +71,14 @@ impl Checker {
                     _ => None,
                 });
                 let ty = native.returns.with_item(&given.unwrap_or(Type::Any));
+                let optional = native.returns_optional
+                    || call.args.iter().flatten().any(|arg| match arg {
+                        Arg::Value(value) => self.optional.contains(&value.span),
+                        Arg::Shell(_) => false,
+                    });
                 let kind = ExprKind::Call(call);
-                Checked { secret: secret && function, probes: probes || !function, ..Checked::new(kind, ty, span) }
+                let secret = secret && function;
+                Checked { secret, probes: probes || !function, optional, ..Checked::new(kind, ty, span) }
             }
             Member::Check(_) => {
                 let message = format!("the check `{words}` is no value");

@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{self, Name};
 use crate::value::{Type, Value};
 
+use super::absence::Decides;
 use super::library;
 use super::names::{Callable, Checker, Ctx, Member};
 use super::program::{Expect, ExpectKind, Expr, ExprKind, FieldExpect, Otherwise};
@@ -89,6 +90,7 @@ impl Checker {
                 return None;
             }
             let condition = self.condition(ctx, &expect.subject);
+            self.negated_absence(&condition.expr, Decides::Proof);
             return Some((ExpectKind::Condition(condition.expr), condition.probes));
         };
         let mut subject = self.expr(ctx, &expect.subject);
@@ -106,6 +108,7 @@ impl Checker {
         let mut lowered = Vec::new();
         for field in fields {
             let condition = self.condition(&inner, field);
+            self.negated_absence(&condition.expr, Decides::Proof);
             match subject_path(field) {
                 Some((id, first)) => {
                     if !wanted.contains(&first) {

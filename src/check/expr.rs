@@ -17,11 +17,13 @@ pub(super) struct Checked {
     pub secret: bool,
     /// Asking it again may give another answer.
     pub probes: bool,
+    /// It may be absent.
+    pub optional: bool,
 }
 
 impl Checked {
     pub(super) fn new(kind: ExprKind, ty: Type, span: Span) -> Self {
-        Self { expr: Expr { kind, ty, span }, secret: false, probes: false }
+        Self { expr: Expr { kind, ty, span }, secret: false, probes: false, optional: false }
     }
 
     /// A text that is written where a URL is wanted is put together as one.
@@ -39,12 +41,21 @@ impl Checked {
     pub(super) fn of(mut self, parts: &[&Checked]) -> Self {
         self.secret |= parts.iter().any(|part| part.secret);
         self.probes |= parts.iter().any(|part| part.probes);
+        self.optional |= parts.iter().any(|part| part.optional);
         self
     }
 }
 
 impl Checker {
     pub(super) fn expr(&mut self, ctx: &Ctx, expr: &tree::Expr) -> Checked {
+        let checked = self.expr_of(ctx, expr);
+        if checked.optional {
+            self.optional.insert(checked.expr.span);
+        }
+        checked
+    }
+
+    fn expr_of(&mut self, ctx: &Ctx, expr: &tree::Expr) -> Checked {
         let span = expr.span;
         let literal = |value: Value, ty: Type| Checked::new(ExprKind::Literal(value), ty, span);
         match &expr.kind {
@@ -68,7 +79,13 @@ impl Checker {
                 let mut lowered = Vec::new();
                 let mut values = Vec::new();
                 for (key, value) in entries {
+                    let span = key.span;
                     let key = self.text(ctx, key);
+                    if key.1 {
+                        let message = "a key is shown, and a secret is not";
+                        let help = "name it in other words; the secret may be the value";
+                        self.error(Diagnostic::new(Code::SecretInId, span, message).label("a secret").help(help));
+                    }
                     let value = self.expr(ctx, value);
                     lowered.push((key.0, value.expr.clone()));
                     values.push(value);
@@ -95,7 +112,7 @@ impl Checker {
                 let inner = self.condition(ctx, inner);
                 let parts = inner.clone();
                 let checked = Checked::new(ExprKind::Not(Box::new(inner.expr)), Type::Bool, span).of(&[&parts]);
-                Checked { secret: false, ..checked }
+                Checked { secret: false, optional: false, ..checked }
             }
             tree::ExprKind::Negative(inner) => {
                 let inner = self.expr(ctx, inner);
@@ -230,7 +247,11 @@ impl Checker {
             return Checked::new(ExprKind::Literal(Value::Text(text)), Type::String, literal.span);
         }
         let (text, secret, probes) = self.text(ctx, literal);
-        Checked { secret, probes, ..Checked::new(ExprKind::Text(text), Type::String, literal.span) }
+        let optional = text.parts.iter().any(|part| match part {
+            TextPart::Text(_) => false,
+            TextPart::Hole(hole) => self.optional.contains(&hole.span),
+        });
+        Checked { secret, probes, optional, ..Checked::new(ExprKind::Text(text), Type::String, literal.span) }
     }
 
     /// A text with its interpolations; whether it holds a secret, whether it asks anything.
@@ -290,6 +311,13 @@ impl Checker {
         let (l, r) = (self.expr(ctx, left), self.expr(ctx, right));
         let (a, b) = (&l.expr.ty, &r.expr.ty);
         let probes = l.probes || r.probes;
+        let literal_null = |side: &tree::Expr| matches!(side.kind, tree::ExprKind::Null);
+        if matches!(op, CompareOp::Equal | CompareOp::NotEqual) && (literal_null(left) != literal_null(right)) {
+            self.compared_with_null(op, if literal_null(left) { &r } else { &l }, span);
+        }
+        if matches!(op, CompareOp::Equal | CompareOp::NotEqual | CompareOp::In | CompareOp::NotIn) {
+            self.never_chosen(&l.expr, &r.expr);
+        }
         let fine = match op {
             CompareOp::Equal | CompareOp::NotEqual => types::comparable(a, b),
             CompareOp::Less | CompareOp::LessOrEqual | CompareOp::Greater | CompareOp::GreaterOrEqual => {
@@ -412,7 +440,8 @@ impl Checker {
             });
         }
         let parts: Vec<&Checked> = terms.iter().collect();
-        let all = Checked::bad(span).of(&parts);
+        let mut all = Checked::bad(span).of(&parts);
+        all.optional = terms.last().is_some_and(|last| last.optional);
         let kind = ExprKind::OrDefault(terms.iter().map(|term| term.expr.clone()).collect());
         Checked { expr: Expr { kind, ty: ty.unwrap_or(Type::Any), span }, ..all }
     }
@@ -484,8 +513,9 @@ impl Checker {
             Quantifier::Map => body.secret,
             _ => false,
         };
+        let optional = ty != Type::Bool && over.optional;
         let kind = ExprKind::Quantifier { kind, vars, over: Box::new(over.expr), body: Box::new(body.expr), or_none };
-        Checked { probes, secret, ..Checked::new(kind, ty, span) }
+        Checked { probes, secret, optional, ..Checked::new(kind, ty, span) }
     }
 
     /// `file("secrets/*")` after `changes`.

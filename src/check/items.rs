@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{self, ItemKind, Name, StmtKind};
 use crate::value::Type;
 
+use super::absence::Decides;
 use super::expr::Checked;
 use super::names::{Callable, Checker, Ctx, Member, Signature};
 use super::program::{
@@ -149,6 +150,7 @@ impl Checker {
                     let info = self.info(var);
                     info.ty = checked.expr.ty.clone();
                     info.secret = checked.secret;
+                    info.optional = checked.optional;
                     info.bound = true;
                     GlobalKind::Let(checked.expr)
                 };
@@ -336,6 +338,9 @@ impl Checker {
             None => step.name.text.clone(),
         };
         let when = step.when.as_ref().map(|when| self.condition(&ctx, when).expr);
+        if let Some(when) = &when {
+            self.negated_absence(when, Decides::Choice);
+        }
         let mut ids = Ids::new();
         let mut own: Vec<&tree::Stmt> = Vec::new();
         let mut handler: Option<(&tree::Block, Span)> = None;

@@ -340,17 +340,20 @@ const TYPES: &[&str] =
 
 /// The type that is written; `module`: whose own records need no prefix.
 pub(super) fn resolve_type(ty: &TypeExpr, module: Option<&str>, library: &Library) -> Result<Type, Diagnostic> {
-    let unknown =
-        |span: Span, name: &str| {
-            let records = library.records.keys().map(|name| &**name);
-            let meant = crate::diagnostic::did_you_mean(name, TYPES.iter().copied().chain(records));
-            Diagnostic::new(crate::diagnostic::Code::UnknownType, span, format!("there is no type `{name}`"))
-                .label("unknown")
-                .help(meant.map_or_else(
-                    || format!("types are {}", TYPES.join(", ")),
-                    |meant| format!("did you mean `{meant}`?"),
-                ))
-        };
+    let unknown = |span: Span, name: &str| {
+        let records = library.records.keys().map(|name| &**name);
+        let meant = crate::diagnostic::did_you_mean(name, TYPES.iter().copied().chain(records));
+        let diagnostic =
+            Diagnostic::new(crate::diagnostic::Code::UnknownType, span, format!("there is no type `{name}`"));
+        if name == "secret" {
+            return diagnostic.label("not here").help(
+                    "only parameters of checks and actions are of type `secret`; a runbook reads one: `secret key = env(\"KEY\")`",
+                );
+        }
+        diagnostic.label("unknown").help(
+            meant.map_or_else(|| format!("types are {}", TYPES.join(", ")), |meant| format!("did you mean `{meant}`?")),
+        )
+    };
     let of = |ty: &TypeExpr| match &ty.of {
         Some(of) => resolve_type(of, module, library),
         None => Ok(Type::Any),

@@ -11,6 +11,7 @@ pub mod shell_text;
 mod absence;
 mod access;
 mod call;
+mod choices;
 mod expect;
 mod expr;
 mod items;
@@ -19,6 +20,7 @@ mod names;
 mod network_client;
 mod params;
 mod people;
+mod proof;
 mod risk;
 mod run;
 mod stmt;
@@ -143,6 +145,7 @@ impl Checker {
         };
         let head = self.header(&header, span);
         self.ways_back(&steps, head.on_stop, span);
+        self.proves_nothing(&steps, verdict.as_ref(), &actions, head.proof, span);
         let risks = self.risks(main, head.longest_risk);
         Some(Program {
             sources: self.sources.clone(),

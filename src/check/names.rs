@@ -52,6 +52,10 @@ pub(super) struct VarInfo {
     pub what: Option<&'static str>,
     /// It is bound when the checker gets there.
     pub bound: bool,
+    /// What it holds may be absent.
+    pub optional: bool,
+    /// The texts that a param takes, where it names them.
+    pub choices: Arc<[Arc<str>]>,
     /// Bound by `let r = run …`: which run, so that a secret captured from it can mark it.
     pub run: Option<Span>,
 }
@@ -69,6 +73,8 @@ pub(super) struct Signature {
 pub(super) struct StepInfo {
     pub name: Name,
     pub bindings: HashMap<Arc<str>, Var>,
+    /// It may be left out, and what it binds is absent then.
+    pub conditional: bool,
 }
 
 /// Checks a program. One value for all its files.
@@ -96,6 +102,8 @@ pub(super) struct Checker {
     pub written: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// What is confirmed, by step.
     pub confirms: std::collections::HashSet<(usize, Arc<str>)>,
+    /// What may be absent, by its place.
+    pub optional: std::collections::HashSet<Span>,
     /// The value of a `secret` is being read.
     pub reads_secret: bool,
     /// Which definition calls which, for circles: caller, callee, place.
@@ -140,6 +148,7 @@ impl Checker {
             sensitive: std::collections::HashSet::new(),
             written: HashMap::new(),
             confirms: std::collections::HashSet::new(),
+            optional: std::collections::HashSet::new(),
             reads_secret: false,
             calls: Vec::new(),
         }
@@ -151,7 +160,17 @@ impl Checker {
 
     pub fn var(&mut self, name: &Name, ty: Type, secret: bool, what: Option<&'static str>) -> Var {
         let what = what.filter(|_| !name.text.starts_with('_'));
-        self.vars.push(VarInfo { name: name.clone(), ty, secret, used: false, what, bound: true, run: None });
+        self.vars.push(VarInfo {
+            name: name.clone(),
+            ty,
+            secret,
+            used: false,
+            what,
+            bound: true,
+            optional: false,
+            choices: Arc::new([]),
+            run: None,
+        });
         Var(self.vars.len() as u32 - 1)
     }
 
@@ -211,7 +230,9 @@ impl Checker {
                 let member = match &item.kind {
                     ItemKind::Param(param) => {
                         let ty = self.ty(&param.ty, unit);
-                        Member::Global(self.var(name, ty, false, main.then_some("param")))
+                        let var = self.var(name, ty, false, main.then_some("param"));
+                        self.info(var).choices = self.choices(param);
+                        Member::Global(var)
                     }
                     ItemKind::Secret(_) => Member::Global(self.var(name, Type::String, true, main.then_some("secret"))),
                     ItemKind::Let(_) => {
@@ -266,7 +287,8 @@ impl Checker {
         } else {
             self.step_index.insert(step.name.text.clone(), self.steps.len());
         }
-        self.steps.push(StepInfo { name: step.name.clone(), bindings: HashMap::new() });
+        let conditional = step.when.is_some();
+        self.steps.push(StepInfo { name: step.name.clone(), bindings: HashMap::new(), conditional });
     }
 
     fn only_stdlib(&mut self, span: Span) {
@@ -291,9 +313,16 @@ impl Checker {
             if let Some(first) = seen.insert(param.name.text.clone(), param.name.span) {
                 self.duplicate("parameter", &param.name.text, param.name.span, first);
             }
-            let ty = self.ty(&param.ty, unit);
+            // `secret`: a text that is one.
+            let secret = matches!(param.ty.path.as_slice(), [only] if &*only.text == "secret");
+            let ty = if secret { Type::String } else { self.ty(&param.ty, unit) };
+            if let (true, Some(default)) = (secret, &param.default) {
+                let message = "a secret has no default: what is written out is no secret";
+                self.error(Diagnostic::new(Code::SecretParameter, default.span, message).help("take the default out"));
+            }
             let what = self.units[unit].stdlib.is_none().then_some("parameter");
-            let var = self.var(&param.name, ty.clone(), false, what);
+            let var = self.var(&param.name, ty.clone(), secret, what);
+            self.info(var).optional = param.ty.optional;
             params.push((param.name.clone(), var, ty, param.default.clone()));
         }
         let name = match &self.units[unit].stdlib {

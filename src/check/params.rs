@@ -33,7 +33,10 @@ impl Checker {
                 let default = param.default.as_ref().map(|default| {
                     let checked = self.typed(&ctx, default, &ty);
                     match constant(&checked.expr.kind) {
-                        Some(value) => value,
+                        Some(value) => {
+                            self.chosen(param, &value, "its default", default.span);
+                            value
+                        }
                         None => {
                             let message = "a param's default is a value that is written out";
                             let help = "what is computed is bound by `let`";
@@ -122,7 +125,11 @@ impl Checker {
                 let ctx = Ctx { unit: self.units.len() - 1, ..Ctx::default() };
                 let ty = self.param_type(param);
                 let checked = self.typed(&ctx, &setting.value, &ty);
-                match constant(&checked.expr.kind) {
+                let value = constant(&checked.expr.kind);
+                if let Some(value) = &value {
+                    self.chosen(param, value, &format!("profile `{}`", profile.name.text), setting.value.span);
+                }
+                match value {
                     Some(value) if chosen => {
                         let origin = format!("profile {}", profile.name.text).into();
                         given.push((param.name.text.clone(), value, origin));
@@ -154,7 +161,10 @@ impl Checker {
                 };
                 let ty = self.param_type(param);
                 match from_toml(value, &ty) {
-                    Some(value) => given.push((param.name.text.clone(), value, format!("--params {file}").into())),
+                    Some(value) => {
+                        self.chosen(param, &value, &format!("`{file}`"), param.name.span);
+                        given.push((param.name.text.clone(), value, format!("--params {file}").into()));
+                    }
                     None => {
                         // The value may be a secret that was meant for another param.
                         let message = format!("what `{file}` sets `{name}` to is no {ty}");
@@ -173,7 +183,10 @@ impl Checker {
             };
             let ty = self.param_type(param);
             match from_text(text, &ty, &settings.typed_in) {
-                Some(value) => given.push((param.name.text.clone(), value, "--set".into())),
+                Some(value) => {
+                    self.chosen(param, &value, "`--set`", param.name.span);
+                    given.push((param.name.text.clone(), value, "--set".into()));
+                }
                 None => {
                     let message = format!("what `--set {name}=…` gives is no {ty}");
                     let help = example(&ty).map(|example| format!("such as `--set {name}={example}`"));

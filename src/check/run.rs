@@ -264,15 +264,20 @@ impl Checker {
             }
             let ty = signature.params[place].2.clone();
             let value = self.typed(ctx, &arg.value, &ty);
-            if value.secret {
-                let var = signature.params[place].1;
-                if !self.vars[var.0 as usize].secret {
-                    let message = format!("a secret can't be given to `{}`", signature.name);
-                    let help = "checks and actions of the language take no secrets; name the `secret` in them, or write it out here";
-                    self.error(
-                        Diagnostic::new(Code::SecretInText, arg.value.span, message).label("a secret").help(help),
-                    );
-                }
+            let takes = &self.vars[signature.params[place].1.0 as usize];
+            let name = &signature.params[place].0.text;
+            if value.secret && !takes.secret {
+                let message = format!("`{name}` of `{}` takes no secret: it may be shown there", signature.name);
+                let help = format!("declare it as one: `{name}: secret`");
+                self.error(
+                    Diagnostic::new(Code::SecretParameter, arg.value.span, message).label("a secret").help(help),
+                );
+            } else if takes.secret && !value.secret && !matches!(arg.value.kind, tree::ExprKind::Bad) {
+                let message = format!("`{name}` of `{}` takes a secret, and this is none", signature.name);
+                let help = "read it as one: `secret name = env(\"NAME\")`; the values of params are shown and recorded";
+                self.error(
+                    Diagnostic::new(Code::SecretParameter, arg.value.span, message).label("no secret").help(help),
+                );
             }
             placed[place] = Some(value.expr);
         }

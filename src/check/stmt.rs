@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{self, Name, StmtKind};
 use crate::value::{Type, Value};
 
+use super::absence::Decides;
 use super::names::{Checker, Ctx};
 use super::program::{Arg, Expr, ExprKind, For, If, Member as GroupMember, RunTarget, Stmt, Var};
 
@@ -65,11 +66,13 @@ impl Checker {
                         .iter()
                         .map(|(condition, body)| {
                             let condition = self.condition(ctx, condition).expr;
+                            self.negated_absence(&condition, Decides::Choice);
                             (condition, self.stmts(&mut ctx.clone(), body, ids, false))
                         })
-                        .collect();
+                        .collect::<Vec<_>>();
                     let otherwise =
                         choice.otherwise.as_ref().map(|body| self.stmts(&mut ctx.clone(), body, ids, false));
+                    self.covers_all(&branches, otherwise.is_some(), stmt.span);
                     out.push(Stmt::If(If { branches, otherwise, span: stmt.span }));
                 }
                 StmtKind::Run { bind, run } => {
@@ -94,6 +97,7 @@ impl Checker {
                 StmtKind::Let(binding) => {
                     let checked = self.expr(ctx, &binding.value);
                     let var = self.var(&binding.name, checked.expr.ty.clone(), checked.secret, Some("binding"));
+                    self.info(var).optional = checked.optional;
                     self.bind(ctx, &binding.name, var, outermost);
                     let name = binding.name.text.clone();
                     out.push(Stmt::Let { name, var, value: checked.expr, span: stmt.span });
@@ -206,6 +210,12 @@ impl Checker {
     #[allow(clippy::type_complexity)]
     fn loop_head(&mut self, ctx: &Ctx, each: &tree::For) -> (Vec<(Arc<str>, Var)>, Expr, Ctx) {
         let over = self.expr(ctx, &each.over);
+        if over.secret && matches!(over.expr.ty, Type::List(_) | Type::Any | Type::Json) {
+            let message = "each item would be a part of an id, and a secret is shown nowhere";
+            let help =
+                "loop over names, and look the secret up: `for name, key in { first: key1, second: key2 } { … }`";
+            self.error(Diagnostic::new(Code::SecretInId, over.expr.span, message).label("holds a secret").help(help));
+        }
         let types = self.loop_types(&over, &each.names);
         let mut inner = ctx.clone();
         let mut vars = Vec::new();
@@ -222,6 +232,7 @@ impl Checker {
     pub(super) fn for_members(&mut self, ctx: &Ctx, each: &tree::For, span: Span, ids: &mut Ids) -> For<GroupMember> {
         let (vars, over, inner) = self.loop_head(ctx, each);
         let body = self.members(&inner, &each.body, ids);
+        self.same_question(&vars, &body, &each.names);
         For { vars, over, or_none: each.or_none.is_some(), body, span }
     }
 
@@ -241,10 +252,12 @@ impl Checker {
                         .iter()
                         .map(|(condition, body)| {
                             let condition = self.condition(&ctx, condition).expr;
+                            self.negated_absence(&condition, Decides::Choice);
                             (condition, self.members(&ctx, body, ids))
                         })
-                        .collect();
+                        .collect::<Vec<_>>();
                     let otherwise = choice.otherwise.as_ref().map(|body| self.members(&ctx, body, ids));
+                    self.covers_all(&branches, otherwise.is_some(), stmt.span);
                     out.push(GroupMember::If(If { branches, otherwise, span: stmt.span }));
                 }
                 StmtKind::Let(binding) => {
@@ -256,6 +269,7 @@ impl Checker {
                         self.error(Diagnostic::new(Code::WithinWithoutProbe, checked.expr.span, message).help(help));
                     }
                     let var = self.var(&binding.name, checked.expr.ty.clone(), checked.secret, Some("binding"));
+                    self.info(var).optional = checked.optional;
                     self.bind(&mut ctx, &binding.name, var, false);
                     let name = binding.name.text.clone();
                     out.push(GroupMember::Let { name, var, value: checked.expr, span: stmt.span });

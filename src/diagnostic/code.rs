@@ -66,6 +66,9 @@ codes! {
     NotALoop = "0206" Error "not something to loop over";
     NotText = "0207" Error "can't be put into a text";
     BadParam = "0208" Error "a parameter without a usable value";
+    NotExhaustive = "0209" Error "a choice that nothing is said of";
+    NullForAbsent = "0210" Error "`null` where absent is meant";
+    NegatedAbsence = "0211" Warning "a negation that something absent decides";
 
     // Effects
     ActionInExpression = "0301" Error "an action where only looking is allowed";
@@ -73,6 +76,7 @@ codes! {
     WithinWithoutProbe = "0303" Error "asking again what can't change";
     CheckAsValue = "0304" Error "a check or action used as a value";
     RecursiveDefinition = "0305" Error "a check or action that comes back to itself";
+    SameQuestion = "0308" Warning "a loop that asks one question";
     ImpossibleTiming = "0306" Error "times that can't be met";
     UnlessWithoutTime = "0307" Error "`unless` without a time";
 
@@ -87,9 +91,13 @@ codes! {
     // Secrets
     SecretInCommand = "0501" Error "a secret where others can read it";
     SecretInText = "0502" Error "a secret where it would be shown";
+    SecretParameter = "0503" Error "a parameter for secrets, and something else";
+    SecretInId = "0504" Error "a secret as a part of an id";
 
     // Ways back (warnings)
     NoWayBack = "0601" Warning "a run that could not be undone";
+
+    NoProof = "0604" Warning "a run that can only end with nothing proven";
 
     // Accepted risks
     UnacceptableRisk = "0602" Error "a risk that can't be accepted like this";

@@ -115,6 +115,7 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::setting => "an entry `name = value`",
         Rule::use_item => "`use`",
         Rule::param => "`param`",
+        Rule::choices => "texts to choose from, `\"a\" | \"b\"`",
         Rule::profile => "`profile`",
         Rule::step => "`step`",
         Rule::if_needed => "`if needed`",

@@ -79,11 +79,13 @@ pub struct Use {
     pub name: Name,
 }
 
-/// `param base: url = "http://localhost"`
+/// `param base: url = "http://localhost"`, `param target: "compose" | "kubernetes"`
 #[derive(Clone, Debug)]
 pub struct Param {
     pub name: Name,
     pub ty: TypeExpr,
+    /// The texts that it takes; none where it takes any value of its type.
+    pub choices: Vec<StringLit>,
     pub default: Option<Expr>,
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::check::program::{Program, Step, VERDICT, Var};
+use crate::check::program::{Program, Step, Stmt, VERDICT, Var};
 use crate::diagnostic::Span;
 use crate::value::{Answer, UnknownCause, Value, recorded};
 
@@ -134,6 +134,15 @@ impl Core {
 
     pub fn withheld(&self) -> Arc<[Arc<str>]> {
         self.withheld.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A step is left out, since its `when` is known to be false: what it would have bound is absent.
+    pub fn leave_out(&self, step: &Step) {
+        let words = step.when.as_ref().map(|when| self.words(when.span)).unwrap_or_default();
+        let absent = Answer::absent(format!("step {} was left out: `{words}` is false", step.name));
+        for var in step.body.iter().flat_map(Stmt::binds) {
+            self.slots.bind(var, absent.clone().into());
+        }
     }
 
     /// Whether something was done, or, in a dry run, would have been: what was read before may be another now.

@@ -183,7 +183,7 @@ impl<'c> Walk<'c> {
                 Truth::True => {}
                 Truth::False => {
                     let reason = format!("`when {words}` is false");
-                    self.bind_left_out(&step.body, &format!("bound in step {}, which would be left out", step.name));
+                    self.core.leave_out(step);
                     return self.ended(step, StepOutcome::Skipped, Some(reason), began);
                 }
                 Truth::Unknown(_) => site = site.possibly(format!("when `{words}`")),
@@ -381,13 +381,6 @@ impl<'c> Walk<'c> {
     fn bind(&self, run: &Run, reason: String) {
         if let Some((_, var)) = &run.bind {
             self.core.slots.bind(*var, Answer::unknown(UnknownCause::LeftOut, reason).into());
-        }
-    }
-
-    /// What a step that is left out would have bound.
-    fn bind_left_out(&self, stmts: &[Stmt], reason: &str) {
-        for var in stmts.iter().flat_map(Stmt::binds) {
-            self.core.slots.bind(var, Answer::unknown(UnknownCause::LeftOut, reason).into());
         }
     }
 

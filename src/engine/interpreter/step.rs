@@ -144,6 +144,7 @@ impl<'c> Exec<'c> {
             let (body, unfinished) = match self.attempt(&mut course, &site, attempt).await? {
                 Some(done) => done,
                 None => {
+                    self.core.leave_out(step);
                     let words = step.when.as_ref().map(|when| self.core.words(when.span)).unwrap_or_default();
                     return Ok((StepOutcome::Skipped, Some(format!("`when {words}` is false")), attempt));
                 }

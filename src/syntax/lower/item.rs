@@ -103,17 +103,25 @@ impl Lowering<'_> {
     fn param(&mut self, pair: Pair<'_, Rule>, span: Span) -> ItemKind {
         let mut name = Self::no_name(span);
         let mut ty = None;
+        let mut choices = Vec::new();
         let mut default = None;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = self.name(&part),
                 Rule::type_expr => ty = Some(self.type_expr(part)),
+                Rule::choices => {
+                    let at = self.span(&part);
+                    let string = Name { text: "string".into(), span: at };
+                    ty = Some(TypeExpr { path: vec![string], of: None, optional: false, span: at });
+                    let texts: Vec<_> = part.into_inner().collect();
+                    choices = texts.into_iter().map(|text| self.string(text)).collect();
+                }
                 Rule::expr => default = Some(self.expr(part)),
                 _ => {}
             }
         }
         match ty {
-            Some(ty) => ItemKind::Param(Param { name, ty, default }),
+            Some(ty) => ItemKind::Param(Param { name, ty, choices, default }),
             None => ItemKind::Bad,
         }
     }

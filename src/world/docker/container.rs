@@ -30,7 +30,9 @@ impl Docker {
             filters.insert("status".to_owned(), vec![state.to_owned()]);
         }
         // A state that is asked for is one of all containers, not only of those that run.
-        let all = request.bool("all").unwrap_or(false) || request.text("state").is_some();
+        // Of a project, what does not run is what one has to know of.
+        let all =
+            request.bool("all").unwrap_or_else(|| request.text("project").is_some()) || request.text("state").is_some();
         let options = ListContainersOptionsBuilder::default().all(all).filters(&filters).build();
         let listed = client.list_containers(Some(options)).await.map_err(|error| no_answer(&error))?;
         let mut names: Vec<String> = listed
