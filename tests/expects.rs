@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use support::Story;
+use support::{Server, Story};
 
 /// The rows of a run, by their ids.
 fn rows(events: &[Json]) -> Vec<(&str, &Json)> {
@@ -112,4 +112,118 @@ step look {
     assert_eq!(verdict["verdict"], "NO-GO");
     assert_eq!(verdict["expects"]["waived"], 1);
     assert_eq!(verdict["expects"]["undecided"], 1);
+}
+
+const LIBRARY: &str = r##"check well(base: url, under: duration = 30s) {
+  expect http.get("#{base}/health") {
+    .status == 200
+    .time < under
+  }
+}
+"##;
+
+#[test]
+fn a_row_of_a_check_stands_on_the_authors_line_under_the_authors_name() {
+    let server = Server::answering(503, "down");
+    let story = Story::new(&format!(
+        r##"runbook "Named" {{ }}
+
+use "lib.runbook" as lib
+
+let base = "{}"
+
+step look {{
+  expect health: lib.well(base) else "the shop is closed"
+}}
+"##,
+        server.base
+    ));
+    story.write("lib.runbook", LIBRARY);
+    let events = story.events("exec");
+    let found: Vec<(String, &Json)> = rows(&events).into_iter().map(|(id, row)| (id.to_owned(), row)).collect();
+    assert_eq!(found.len(), 2, "{events:#?}");
+    for ((id, row), (own, line, words)) in found.iter().zip([("status", 3, "== 200"), ("time", 4, "< 30s")]) {
+        assert!(id.starts_with("look.health.") && id.ends_with(own), "{id}");
+        assert_eq!((row["file"].as_str(), row["line"].as_u64()), (Some("plan.runbook"), Some(8)), "{row}");
+        assert_eq!(row["inside"], serde_json::json!([format!("lib.runbook:{line}")]), "{row}");
+        assert_eq!(row["check"], format!("health: lib.well(\"{}\")", server.base), "{row}");
+        assert_eq!(row["asked"], format!("http.get(\"{}/health\").{own} {words}", server.base), "{row}");
+    }
+    assert_eq!((&found[0].1["expected_value"], &found[0].1["actual_value"]), (&200.into(), &503.into()));
+    assert_eq!(found[1].1["expected_value"], serde_json::json!({ "duration": "30000000000" }));
+    let group = events.iter().find(|event| event["type"] == "group-ended").expect("a group");
+    let reason = group["reason"].as_str().unwrap_or_default();
+    let wanted = format!(
+        "look.health: http.get(\"{}/health\").status == 200: the shop is closed: expected 200, found 503 \
+         (plan.runbook:8, inside lib.runbook:3)",
+        server.base
+    );
+    assert_eq!(reason, wanted);
+}
+
+#[test]
+fn rows_that_rest_on_one_request_say_so_and_nothing_is_asked_to_tell_of_them() {
+    let server = Server::answering(503, "down");
+    let story = Story::new(&format!(
+        r##"runbook "Shared" {{ }}
+
+param base: url = "{}"
+
+step look {{
+  expect up: http.get("#{{base}}/health") {{
+    .status == 503
+    .text == "down"
+  }}
+  for _n in [1, 2] {{
+    expect quick: http.get("#{{base}}/health").status == 503
+  }}
+  expect alone: http.get("#{{base}}/other").status == 503
+  expect fine: http.get("#{{base}}/health").status == 200 else "it answers #{{http.get("#{{base}}/health").text}}"
+  expect each: all(path in ["/a", "/b"], http.get("#{{base}}#{{path}}").status == 200)
+}}
+"##,
+        server.base
+    ));
+    let events = story.events("exec");
+    let shared = |id: &str| row(&events, id)["shared"].as_str().map(str::to_owned);
+    assert_eq!(shared("look.up.status"), None);
+    assert_eq!(shared("look.up.text"), None, "a row of the same block shares, as everyone sees");
+    assert_eq!(shared("look.quick[1]"), Some("look.up.status".to_owned()));
+    assert_eq!(shared("look.quick[2]"), Some("look.up.status".to_owned()));
+    assert_eq!(shared("look.alone"), None);
+    assert_eq!(shared("look.fine"), Some("look.up.status".to_owned()));
+    assert_eq!(row(&events, "look.fine")["message"], "it answers down");
+    let each = row(&events, "look.each")["actual"].as_str().unwrap_or_default();
+    assert_eq!(each, "2 of 2 failed: \"/a\" (503), \"/b\" (503)");
+    let mut asked = server.requests.lock().expect("requests").clone();
+    asked.sort();
+    assert_eq!(asked.len(), 4, "each is asked once: {asked:?}");
+    let probed = events.iter().filter(|event| event["type"] == "probed").count();
+    assert_eq!(probed, 4);
+}
+
+#[test]
+fn the_parts_of_an_or_are_told_one_by_one() {
+    let story = Story::new(
+        r##"runbook "Parts" { }
+
+step look {
+  let a = { ready: false, code: 3 }
+  let b = { ready: false, code: 4 }
+  expect bare: a.ready or b.ready
+  expect two: a.code == 1 or b.code == 1
+  expect one: a.code == 1 or a.code == 2
+  expect both: a.code == 3 and b.code == 3 and b.ready
+}
+"##,
+    );
+    let events = story.events("exec");
+    let told = |id: &str| {
+        let row = row(&events, id);
+        [&row["expected"], &row["actual"]].map(|words| words.as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(told("look.bare"), ["a.ready or b.ready", "a.ready: false; b.ready: false"]);
+    assert_eq!(told("look.two"), ["a.code == 1 or b.code == 1", "a.code: 3; b.code: 4"]);
+    assert_eq!(told("look.one"), ["1 or 2", "3"]);
+    assert_eq!(told("look.both"), ["b.code == 3; b.ready", "b.code: 4; b.ready: false"]);
 }

@@ -84,7 +84,7 @@ fn one_that_fails_does_not_keep_the_others_and_one_that_has_not_begun_is_left() 
         &story,
         &[],
         1,
-        &["step three could not be undone: file(\"gone\") is present: expected present", "it is not back"],
+        &["step three could not be undone: file(\"gone\") is present: it is not back: expected present"],
     );
 }
 

@@ -14,6 +14,7 @@ use crate::value::{Answer, Type, UnknownCause, Value, display};
 
 use super::core::{Core, Site};
 use super::facts::FactKey;
+use super::observation::Observation;
 use crate::engine::events::event::{Body, Seconds};
 use crate::engine::redact::with_sealed_lines;
 use crate::engine::world::{ArgValue, Confinement, Request};
@@ -33,7 +34,7 @@ type Question = Shared<BoxFuture<'static, (Answer, Option<Confinement>)>>;
 /// One round of asking: what was asked in it, and the answers.
 #[derive(Default)]
 pub struct Round {
-    asked: Mutex<HashMap<String, Question>>,
+    asked: Mutex<HashMap<String, (Question, Observation)>>,
 }
 
 impl Round {
@@ -42,7 +43,14 @@ impl Round {
     }
 
     /// Makes a request, or waits for the same one that is under way.
-    pub async fn ask(&self, core: &Core, site: &Site, span: Span, mut request: Request, shown: &str) -> Answer {
+    pub async fn ask(
+        &self,
+        core: &Core,
+        site: &Site,
+        span: Span,
+        mut request: Request,
+        shown: &str,
+    ) -> (Answer, Observation) {
         if !core.look.heeds_wants(&request.native) {
             request.wants = None;
         }
@@ -51,16 +59,16 @@ impl Round {
         }
         let key = fingerprint(&request);
         let limit = request.limit;
-        let (question, first) = {
+        let ((question, observation), first) = {
             let mut asked = self.asked.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             match asked.get(&key) {
                 Some(question) => (question.clone(), false),
                 None => {
                     // Of very many questions, those that are answered make room: who wants to know asks again.
                     if asked.len() >= MOST {
-                        asked.retain(|_, question| question.peek().is_none());
+                        asked.retain(|_, (question, _)| question.peek().is_none());
                     }
-                    let question = put(core, request).shared();
+                    let question = (put(core, request).shared(), Observation::default());
                     asked.insert(key, question.clone());
                     (question, true)
                 }
@@ -84,7 +92,9 @@ impl Round {
             let elapsed = Seconds::from(began.elapsed());
             core.emit(site, span, Body::Probed { call: shown.to_owned(), confinement, elapsed, unknown });
         }
-        answer
+        // What was not asked is no observation that anyone could share.
+        let observation = if confinement == Some(Confinement::NotAsked) { Observation::default() } else { observation };
+        (answer, observation)
     }
 }
 

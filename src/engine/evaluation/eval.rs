@@ -10,19 +10,44 @@ use crate::check::program::{
     Arg, AskedAbsence, Call, Effect, Expr, ExprKind, For, GlobalKind, Key, Link, LinkKind, LogicOp, Quantifier,
     ShellPart, Stop, Test, Text, TextPart, Var,
 };
-use crate::value::size::{self, Room};
-use crate::value::{Answer, Map, Number, Sealed, Truth, Type, Unknown, UnknownCause, Value};
+use crate::value::size;
+use crate::value::{Answer, Map, Number, Sealed, Truth, Unknown, UnknownCause, Value};
 
 use super::ask::{self, Round};
+use super::composed::Composed;
 use super::compute;
 use super::core::{Core, Site};
 use super::facts::FactKey;
-use super::functions;
+use super::function_call;
+use super::observation::Observation;
 use super::scope::{Bound, Outdated};
 use super::secrets::Kept;
 use super::shell_command;
-use super::url_text::UrlText;
+use super::trace::{Depth, How, MOST_AGAINST, Trace};
 use crate::engine::world::{ArgValue, Request};
+
+/// What an answer rests on.
+#[derive(Clone, Debug, Default)]
+pub struct Rests {
+    /// The latest action, among those that a dry run left out, that may have outdated what was looked at.
+    pub outdated: Option<Outdated>,
+    /// What the world was asked.
+    pub observed: Vec<Observation>,
+}
+
+impl Rests {
+    fn outdated(&mut self, outdated: Option<Outdated>) {
+        if self.outdated.is_none_or(|before| outdated.is_some_and(|outdated| before.line < outdated.line)) {
+            self.outdated = outdated;
+        }
+    }
+
+    fn observed(&mut self, observation: Observation) {
+        if !self.observed.iter().any(|before| before.is(&observation)) {
+            self.observed.push(observation);
+        }
+    }
+}
 
 /// Evaluates in one round of asking.
 #[derive(Clone)]
@@ -30,15 +55,14 @@ pub struct Eval<'c> {
     pub core: &'c Core,
     pub site: Site,
     pub round: Arc<Round>,
-    /// The latest action, among those that a dry run left out, that may have outdated what was looked at.
-    outdated: Arc<Mutex<Option<Outdated>>>,
+    rests: Arc<Mutex<Rests>>,
     /// In a stop condition: comparing what is absent is unknown, but for what the condition itself asks about.
     absence: Option<Arc<AskedAbsence>>,
 }
 
 impl<'c> Eval<'c> {
     pub fn new(core: &'c Core, site: &Site, round: &Arc<Round>) -> Self {
-        Self { core, site: site.clone(), round: round.clone(), outdated: Arc::default(), absence: None }
+        Self { core, site: site.clone(), round: round.clone(), rests: Arc::default(), absence: None }
     }
 
     /// For the condition of a stop block: a truth that would rest on comparing something absent is unknown. A server that
@@ -53,21 +77,21 @@ impl<'c> Eval<'c> {
     }
 
     pub fn outdated(&self) -> Option<Outdated> {
-        *self.outdated.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.noted(|rests| rests.outdated)
     }
 
-    fn rests_on(&self, outdated: Option<Outdated>) {
-        if let Some(outdated) = outdated {
-            let mut latest = self.outdated.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if latest.is_none_or(|before| before.line < outdated.line) {
-                *latest = Some(outdated);
-            }
-        }
+    /// What was found so far rests on this.
+    pub fn rests(&self) -> Rests {
+        self.noted(|rests| rests.clone())
+    }
+
+    fn noted<T>(&self, note: impl FnOnce(&mut Rests) -> T) -> T {
+        note(&mut self.rests.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     /// What the expression comes to, with what it rests on.
     pub async fn bound(&self, expr: &Expr) -> Bound {
-        let fresh = Self { outdated: Arc::default(), ..self.clone() };
+        let fresh = Self { rests: Arc::default(), ..self.clone() };
         let answer = fresh.eval(expr).await;
         Bound { answer, outdated: fresh.outdated() }
     }
@@ -106,36 +130,7 @@ impl<'c> Eval<'c> {
                 ExprKind::Map(entries) => self.map(entries).await,
                 ExprKind::Chain { base, links } => self.chain(base, links).await,
                 ExprKind::Call(call) => self.call(call).await,
-                ExprKind::Not(inner) => truth_value(self.truth(inner).await.negate()),
                 ExprKind::Negative(inner) => compute::negative(self.eval(inner).await),
-                ExprKind::Logic { op, terms } => truth_value(self.logic(*op, terms).await),
-                ExprKind::Compare { op, left, right } => {
-                    let (a, b) = (self.eval(left).await, self.eval(right).await);
-                    match (self.undecided(left, &a).await, self.undecided(right, &b).await) {
-                        (Some(unknown), _) | (_, Some(unknown)) => Answer::Unknown(unknown),
-                        (None, None) => truth_value(compute::compare(*op, &a, &b)),
-                    }
-                }
-                ExprKind::Matches { subject, regex, negated } => {
-                    let answer = self.eval(subject).await;
-                    if let Some(unknown) = self.undecided(subject, &answer).await {
-                        return Answer::Unknown(unknown);
-                    }
-                    let truth = match answer {
-                        Answer::Known(value) if *negated => compute::matches(regex, &value).negate(),
-                        Answer::Known(value) => compute::matches(regex, &value),
-                        Answer::Absent(_) => Truth::False,
-                        Answer::Unknown(unknown) => Truth::Unknown(unknown),
-                    };
-                    truth_value(truth)
-                }
-                ExprKind::Test { subject, test, negated } => {
-                    let answer = self.eval(subject).await;
-                    match self.undecided(subject, &answer).await {
-                        Some(unknown) if *test == Test::Empty => Answer::Unknown(unknown),
-                        _ => truth_value(compute::test(*test, *negated, &answer)),
-                    }
-                }
                 ExprKind::Arithmetic { first, rest } => {
                     let mut sum = self.eval(first).await;
                     for (op, term) in rest {
@@ -157,9 +152,15 @@ impl<'c> Eval<'c> {
                 ExprKind::Quantifier { kind: Quantifier::Map, vars, over, body, .. } => {
                     self.mapped(vars, over, body).await
                 }
-                ExprKind::Quantifier { kind, vars, over, body, or_none } => {
-                    self.quantifier(*kind, vars, over, body, *or_none).await
-                }
+                ExprKind::Quantifier {
+                    kind: kind @ (Quantifier::Count | Quantifier::Where), vars, over, body, ..
+                } => self.of_those(*kind, vars, over, body).await,
+                ExprKind::Not(_)
+                | ExprKind::Logic { .. }
+                | ExprKind::Compare { .. }
+                | ExprKind::Matches { .. }
+                | ExprKind::Test { .. }
+                | ExprKind::Quantifier { .. } => self.trace(expr, Depth::Decision).await.into_answer(),
             };
             match &expr.kind {
                 // What is put together of others may be larger than each of them.
@@ -172,72 +173,138 @@ impl<'c> Eval<'c> {
         })
     }
 
-    async fn logic(&self, op: LogicOp, terms: &[Expr]) -> Truth {
+    /// A condition with what decided it.
+    pub fn trace<'a, 'e: 'a>(&'a self, expr: &'e Expr, depth: Depth) -> BoxFuture<'a, Trace<'e>> {
+        Box::pin(async move {
+            let (truth, how) = match &expr.kind {
+                ExprKind::Not(inner) => {
+                    let inner = self.trace(inner, depth).await;
+                    (inner.truth.clone().negate(), How::Not(Box::new(inner)))
+                }
+                ExprKind::Logic { op, terms } => self.logic(*op, terms, depth).await,
+                ExprKind::Compare { op, left: of, right: with } => {
+                    let (left, right) = (self.eval(of).await, self.eval(with).await);
+                    let truth = match (self.undecided(of, &left).await, self.undecided(with, &right).await) {
+                        (Some(unknown), _) | (_, Some(unknown)) => Truth::Unknown(unknown),
+                        (None, None) => compute::compare(*op, &left, &right),
+                    };
+                    (truth, How::Compare { op: *op, of, left, right })
+                }
+                ExprKind::Matches { subject: of, regex, negated } => {
+                    let subject = self.eval(of).await;
+                    let truth = match (self.undecided(of, &subject).await, &subject) {
+                        (Some(unknown), _) => Truth::Unknown(unknown),
+                        (_, Answer::Known(value)) if *negated => compute::matches(regex, value).negate(),
+                        (_, Answer::Known(value)) => compute::matches(regex, value),
+                        (_, Answer::Absent(_)) => Truth::False,
+                        (_, Answer::Unknown(unknown)) => Truth::Unknown(unknown.clone()),
+                    };
+                    (truth, How::Matches { of, subject, regex, negated: *negated })
+                }
+                ExprKind::Test { subject: of, test, negated } => {
+                    let subject = self.eval(of).await;
+                    let truth = match self.undecided(of, &subject).await {
+                        Some(unknown) if *test == Test::Empty => Truth::Unknown(unknown),
+                        _ => compute::test(*test, *negated, &subject),
+                    };
+                    (truth, How::Test { of, subject, test: *test, negated: *negated })
+                }
+                ExprKind::Quantifier { kind, vars, over, body, or_none }
+                    if matches!(kind, Quantifier::All | Quantifier::Any | Quantifier::None) =>
+                {
+                    match self.items(over).await {
+                        Ok(items) if *kind == Quantifier::All && !or_none && items.len() == 0 => {
+                            self.value_of(expr, self.nothing_to_check(over)).await
+                        }
+                        Ok(items) => self.of_items(*kind, vars, items, body, depth).await,
+                        Err(answer) => self.value_of(expr, answer).await,
+                    }
+                }
+                _ => {
+                    let answer = self.eval(expr).await;
+                    self.value_of(expr, answer).await
+                }
+            };
+            Trace { expr, truth, how }
+        })
+    }
+
+    async fn value_of<'e>(&self, expr: &Expr, answer: Answer) -> (Truth, How<'e>) {
+        let truth = match self.undecided(expr, &answer).await {
+            Some(unknown) => Truth::Unknown(unknown),
+            None => compute::truth(&answer),
+        };
+        (truth, How::Value(answer))
+    }
+
+    async fn logic<'e>(&self, op: LogicOp, terms: &'e [Expr], depth: Depth) -> (Truth, How<'e>) {
         let decisive = if op == LogicOp::And { Truth::False } else { Truth::True };
         let mut result = decisive.clone().negate();
+        let mut traces = Vec::with_capacity(terms.len());
         for term in terms {
-            let truth = self.truth(term).await;
+            let trace = self.trace(term, depth).await;
+            let truth = trace.truth.clone();
             result = if op == LogicOp::And { result.and(truth) } else { result.or(truth) };
+            traces.push(trace);
             // What is decided needs no further question.
-            if result == decisive {
+            if depth == Depth::Decision && result == decisive {
                 break;
             }
         }
-        result
+        (result, How::Logic { op, terms: traces })
+    }
+
+    /// `all`, `any`, `none`: each item is asked once.
+    async fn of_items<'e>(
+        &self,
+        kind: Quantifier,
+        vars: &[(Arc<str>, Var)],
+        items: Items,
+        body: &'e Expr,
+        depth: Depth,
+    ) -> (Truth, How<'e>) {
+        let (mut all, mut any) = (Truth::True, Truth::False);
+        let wanted = Truth::from(kind != Quantifier::None);
+        let (total, mut against, mut first) = (items.len(), 0, Vec::new());
+        for item in items {
+            let trace = self.with_item(vars, &item).trace(body, depth).await;
+            all = all.and(trace.truth.clone());
+            any = any.or(trace.truth.clone());
+            if trace.truth != wanted {
+                against += 1;
+                if first.len() < MOST_AGAINST {
+                    first.push((item, trace));
+                }
+            }
+        }
+        let truth = match kind {
+            Quantifier::All => all,
+            Quantifier::Any => any,
+            _ => any.negate(),
+        };
+        (truth, How::Quantifier { kind, body, total, against, first })
     }
 
     /// Interpolates. A secret makes the whole text secret; a part that is absent or unknown, the whole.
     pub async fn text(&self, text: &Text) -> Answer {
-        let mut out = String::new();
-        let mut url = text.url.then(UrlText::default);
-        let mut seal = None;
-        let mut room = Room::default();
+        let mut composed = Composed::of(text);
         for part in &text.parts {
             match part {
-                TextPart::Text(text) => match &mut url {
-                    Some(url) => url.text(text),
-                    None => out.push_str(text),
-                },
+                TextPart::Text(text) => composed.text(text),
                 TextPart::Hole(hole) => match self.eval(hole).await {
                     Answer::Known(value) => {
-                        if let Value::Secret(sealed) = &value {
-                            seal.get_or_insert_with(|| sealed.name().clone());
+                        if value.is_secret() {
                             self.handed_out(&value);
                         }
-                        match value.unsealed().to_text() {
-                            Some(text) if text.is_empty() && hole.ty == Type::Path => {
-                                let reason = "an empty path in a text: it would mean another place than was meant";
-                                return Answer::unknown(UnknownCause::Invalid, reason);
-                            }
-                            Some(text) if !room.text(text.len()) => return size::too_large(),
-                            Some(text) => match &mut url {
-                                Some(url) => {
-                                    if let Err(why) = url.value(&text) {
-                                        return Answer::unknown(UnknownCause::Invalid, why);
-                                    }
-                                }
-                                None => out.push_str(&text),
-                            },
-                            None => {
-                                let reason = format!("{} can't be put into a text", value.unsealed().kind());
-                                return Answer::unknown(UnknownCause::Invalid, reason);
-                            }
+                        if let Err(refused) = composed.value(&value, &hole.ty) {
+                            return refused;
                         }
                     }
                     other => return other,
                 },
             }
         }
-        let out = match url.map(UrlText::finish) {
-            None => out,
-            Some(Ok(url)) => url,
-            Some(Err(why)) => return Answer::unknown(UnknownCause::Invalid, why),
-        };
-        let value = Value::text(out);
-        Answer::Known(match seal {
-            Some(name) => Value::Secret(Sealed::new(name, value)),
-            None => value,
-        })
+        composed.finish()
     }
 
     async fn list(&self, items: &[Expr]) -> Answer {
@@ -279,7 +346,7 @@ impl<'c> Eval<'c> {
 
     async fn var(&self, name: &str, var: Var) -> Answer {
         if let Some(bound) = self.site.scope.get(var).or_else(|| self.core.slots.get(var)) {
-            self.rests_on(bound.outdated);
+            self.noted(|rests| rests.outdated(bound.outdated));
             return bound.answer;
         }
         let global = self.core.program.global(var);
@@ -307,8 +374,10 @@ impl<'c> Eval<'c> {
                 format!("the secret `{name}` is read when it is first needed"),
             );
         }
-        let global = Self { site: Site::default(), ..self.clone() };
+        // It is read for all who need it, and none of them observes anything by that.
+        let global = Self { site: Site::default(), rests: Arc::default(), ..self.clone() };
         let answer = self.sealed(name, global.eval(source).await);
+        self.noted(|rests| rests.outdated(global.outdated()));
         // What could not be told may be told later; what was read is read once.
         if !matches!(answer, Answer::Unknown(_)) {
             self.core.secrets.lock().await.insert(var, Kept { answer: answer.clone(), early: false });
@@ -354,14 +423,8 @@ impl<'c> Eval<'c> {
         Answer::Known(Value::list(made))
     }
 
-    async fn quantifier(
-        &self,
-        kind: Quantifier,
-        vars: &[(Arc<str>, Var)],
-        over: &Expr,
-        body: &Expr,
-        or_none: bool,
-    ) -> Answer {
+    /// `count`, `where`: of the items that meet a condition.
+    async fn of_those(&self, kind: Quantifier, vars: &[(Arc<str>, Var)], over: &Expr, body: &Expr) -> Answer {
         let whole = match self.eval(over).await {
             Answer::Known(value) => value,
             other => return other,
@@ -370,33 +433,22 @@ impl<'c> Eval<'c> {
             Ok(items) => items,
             Err(answer) => return answer,
         };
-        if kind == Quantifier::All && !or_none && items.len() == 0 {
-            return self.nothing_to_check(over);
-        }
         let mut met = Vec::new();
-        let mut count = 0;
-        let mut all = Truth::True;
-        let mut any = Truth::False;
         let mut unknown = None;
         for item in items {
             let truth = self.with_item(vars, &item).truth(body).await;
-            count += i64::from(truth == Truth::True);
             met.push(truth == Truth::True);
-            if let Truth::Unknown(why) = &truth {
-                unknown.get_or_insert_with(|| why.clone());
+            if let Truth::Unknown(why) = truth {
+                unknown.get_or_insert(why);
             }
-            all = all.and(truth.clone());
-            any = any.or(truth);
         }
-        match kind {
-            Quantifier::All => truth_value(all),
-            Quantifier::Any => truth_value(any),
-            Quantifier::None => truth_value(any.negate()),
-            Quantifier::Count | Quantifier::Where if unknown.is_some() => {
-                unknown.map_or_else(|| truth_value(Truth::False), Answer::Unknown)
+        match (unknown, kind) {
+            (Some(unknown), _) => Answer::Unknown(unknown),
+            (None, Quantifier::Count) => {
+                let count = met.iter().filter(|met| **met).count();
+                Answer::Known(Value::Number(Number::Int(i64::try_from(count).unwrap_or(i64::MAX))))
             }
-            Quantifier::Count => Answer::Known(Value::Number(Number::Int(count))),
-            Quantifier::Where | Quantifier::Map => Answer::Known(those(&whole, &met)),
+            (None, _) => Answer::Known(those(&whole, &met)),
         }
     }
 
@@ -431,20 +483,23 @@ impl<'c> Eval<'c> {
             Err(answer) => return answer,
         };
         if native.effect == Effect::Function {
-            return self.function(call, &args);
+            return function_call::answer(self.core, &self.site, call, &args);
         }
         let reads: Vec<FactKey> = native.reads.iter().flat_map(|key| ask::fact_keys(key, native, &args)).collect();
         if let Some(changed) = &self.core.changed {
             // A vouched probe without keys may have read anything; a probe without keys reads nothing that an action of
             // a runbook changes.
-            self.rests_on(match native.effect {
+            let outdated = match native.effect {
                 Effect::Vouched if reads.is_empty() => changed.latest(),
                 _ => changed.outdates(&reads),
-            });
+            };
+            self.noted(|rests| rests.outdated(outdated));
         }
         let shown = self.shown(call).await;
         let request = self.request(call, args);
-        self.round.ask(self.core, &self.site, call.span, request, &shown).await
+        let (answer, observation) = self.round.ask(self.core, &self.site, call.span, request, &shown).await;
+        self.noted(|rests| rests.observed(observation));
+        answer
     }
 
     pub fn request(&self, call: &Call, args: Vec<(Arc<str>, ArgValue)>) -> Request {
@@ -456,37 +511,6 @@ impl<'c> Eval<'c> {
             root: self.core.program.root.clone(),
             withheld: self.core.withheld(),
             secrets: self.core.redactor().clone(),
-        }
-    }
-
-    fn function(&self, call: &Call, args: &[(Arc<str>, ArgValue)]) -> Answer {
-        let mut seal = None;
-        let values: Vec<Option<Value>> = call
-            .native
-            .params
-            .iter()
-            .map(|param| {
-                args.iter().find(|(name, _)| *name == param.name).and_then(|(_, arg)| match arg {
-                    ArgValue::Value(value) => {
-                        if let Value::Secret(sealed) = value {
-                            seal.get_or_insert_with(|| sealed.name().clone());
-                        }
-                        Some(value.unsealed().clone())
-                    }
-                    ArgValue::Shell(_) => None,
-                })
-            })
-            .collect();
-        let given = functions::Given {
-            redactor: self.core.redactor(),
-            args: &values,
-            secret: seal.is_some(),
-            run: self.core.emitter.run().cloned(),
-            step_began: self.site.began,
-        };
-        match (functions::call(&call.native.name, &given), seal) {
-            (Answer::Known(value), Some(name)) => Answer::Known(Value::Secret(Sealed::new(name, value))),
-            (answer, _) => answer,
         }
     }
 
@@ -577,7 +601,7 @@ impl<'c> Eval<'c> {
                         Some(text) => out.push_str(&text),
                         None => out.push_str(&value.to_string()),
                     },
-                    other => out.push_str(&crate::engine::wording::describe::hole(&other)),
+                    other => out.push_str(&crate::engine::wording::brief::hole(&other)),
                 },
             }
         }
@@ -688,13 +712,5 @@ pub fn bind_item(site: &Site, vars: &[(Arc<str>, Var)], key: &Value, item: &Valu
         [(_, only)] => site.with(*only, bound(item)),
         [(_, first), (_, second), ..] => site.with(*first, bound(key)).with(*second, bound(item)),
         [] => site.clone(),
-    }
-}
-
-fn truth_value(truth: Truth) -> Answer {
-    match truth {
-        Truth::True => Answer::Known(Value::Bool(true)),
-        Truth::False => Answer::Known(Value::Bool(false)),
-        Truth::Unknown(unknown) => Answer::Unknown(unknown),
     }
 }

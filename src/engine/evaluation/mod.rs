@@ -8,7 +8,12 @@ pub(super) mod compute;
 pub(super) mod core;
 pub(super) mod eval;
 pub(super) mod facts;
+pub(super) mod observation;
 pub(super) mod scope;
 pub(super) mod secrets;
+pub(super) mod settled;
+pub(super) mod trace;
 
+mod composed;
+mod function_call;
 mod url_text;

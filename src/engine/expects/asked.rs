@@ -1,10 +1,12 @@
 //! An expect that is decided: its last findings, and how it came to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::Finding;
 use super::leaf::Leaf;
 use super::poll::Outcome;
+use crate::engine::evaluation::ask::Round;
 use crate::engine::events::event::State;
 use crate::value::display;
 use crate::value::{Unknown, UnknownCause};
@@ -15,6 +17,8 @@ pub struct Asked<'p> {
     pub findings: Vec<Finding>,
     pub attempts: u32,
     pub elapsed: Duration,
+    /// In which it was asked for the last time.
+    pub round: Arc<Round>,
     ended: Ended,
 }
 
@@ -30,8 +34,8 @@ enum Ended {
 
 impl<'p> Asked<'p> {
     /// One that was polled once.
-    pub fn once(leaf: Leaf<'p>, findings: Vec<Finding>, elapsed: Duration) -> Self {
-        Self { leaf, findings, attempts: 1, elapsed, ended: Ended::Answered { held: None } }
+    pub fn once(leaf: Leaf<'p>, findings: Vec<Finding>, elapsed: Duration, round: Arc<Round>) -> Self {
+        Self { leaf, findings, attempts: 1, elapsed, round, ended: Ended::Answered { held: None } }
     }
 
     /// `cut_by`: what cut it short, if something did.
@@ -40,6 +44,7 @@ impl<'p> Asked<'p> {
         outcome: Outcome<Vec<Finding>>,
         answers: u32,
         elapsed: Duration,
+        round: Arc<Round>,
         cut_by: impl FnOnce() -> String,
     ) -> Self {
         let (findings, ended) = match outcome {
@@ -57,7 +62,7 @@ impl<'p> Asked<'p> {
             }
         };
         // That nothing was answered in time is known after one attempt.
-        Self { leaf, findings, attempts: answers.max(1), elapsed, ended }
+        Self { leaf, findings, attempts: answers.max(1), elapsed, round, ended }
     }
 
     pub fn holds(&self) -> bool {

@@ -22,7 +22,7 @@ pub use super::expand::{Expansion, Leaves, at_item};
 use super::finding::{self, Finding};
 pub use super::leaf::Leaf;
 use super::poll::{Decision, Event, PollState};
-pub use super::report::{asked_as, report};
+pub use super::report::{asked_as, reason, report};
 use crate::engine::cancel::Flag;
 use crate::engine::evaluation::ask::Round;
 use crate::engine::evaluation::core::Core;
@@ -39,7 +39,7 @@ pub async fn ask_once<'p>(core: &Core, leaves: Vec<Leaf<'p>>, round: &Arc<Round>
     join_all(leaves.into_iter().map(|leaf| async move {
         let _place = place(places).await;
         let findings = put(core, &leaf, round).await;
-        Asked::once(leaf, findings, began.elapsed())
+        Asked::once(leaf, findings, began.elapsed(), round.clone())
     }))
     .await
 }
@@ -243,7 +243,7 @@ impl Poller<'_> {
         match decision {
             Decision::Done(outcome) => {
                 let cut_by = || self.cancel.cause().map(|cause| cause.to_string()).unwrap_or_default();
-                let asked = Asked::new(polled.leaf, outcome, polled.poll.answers(), self.now(), cut_by);
+                let asked = Asked::new(polled.leaf, outcome, polled.poll.answers(), self.now(), round, cut_by);
                 Next::Done(polled.at, asked)
             }
             Decision::Wait(due) => Next::Again(Polled { due, ..polled }),

@@ -49,11 +49,31 @@ pub struct Called<'p> {
 }
 
 impl Leaf<'_> {
-    /// Where its events belong. `row`: what follows its id.
+    /// Where its events belong: a row of a check belongs to the line on which the author asks that check. `row`: what follows
+    /// its id.
     pub fn place(&self, core: &Core, row: &str) -> Place {
-        let mut place = core.place(&self.site, self.expect.span);
+        let mut place = core.place(&self.site, self.authors_line(self.expect.span));
         place.expect = Some(format!("{}{row}", self.id));
         place
+    }
+
+    /// Where the author wrote what stands at `own`.
+    pub fn authors_line(&self, own: Span) -> Span {
+        self.checks.first().map_or(own, |called| called.span)
+    }
+
+    /// The id of the expect that the author wrote: in a check, of the one that asks it.
+    pub fn authors_id(&self) -> &str {
+        self.checks.first().and_then(|called| self.id.get(..called.depth)).unwrap_or(&self.id)
+    }
+
+    /// In a check: the lines inside of it that lead to `own`, from the outermost on.
+    pub fn inside(&self, core: &Core, own: Span) -> Vec<String> {
+        if self.checks.is_empty() {
+            return Vec::new();
+        }
+        let spans = self.checks.iter().skip(1).map(|called| called.span).chain([own]);
+        spans.map(|span| format!("{}:{}", core.program.sources.name(span), core.line(span))).collect()
     }
 
     /// It does not keep the step from passing: `else warn`.

@@ -8,30 +8,8 @@ use crate::value::{Answer, Number, Value};
 
 use super::action::Failed;
 use crate::engine::evaluation::core::{Core, Site};
-use crate::engine::expects::group::{self, Asked};
-
-/// Why a group fails, in a line: its first expect that blocks, and how many more do.
-pub async fn reason(core: &Core, first: &Asked<'_>, more: usize) -> String {
-    let finding = first.failing().next().or(first.findings.first());
-    let told = match finding {
-        Some(finding) => {
-            let place = format!("{}:{}", core.program.sources.name(finding.span), core.line(finding.span));
-            let kept = first.remark().map(|why| format!(", {why}")).unwrap_or_default();
-            // An id that was made up says nothing to its reader: the words that they wrote do.
-            let named = first.leaf.expect.named;
-            let what = match named {
-                true => format!("{}{}", first.leaf.id, finding.id),
-                false => group::asked_as(core, &first.leaf, finding).await.unwrap_or_else(|| finding.text.clone()),
-            };
-            format!("{what}: expected {}, found {}{kept} ({place})", finding.expected, finding.actual)
-        }
-        None => first.leaf.id.clone(),
-    };
-    match more {
-        0 => told,
-        more => format!("{told}; and {more} more"),
-    }
-}
+use crate::engine::expects::group::Asked;
+pub use crate::engine::expects::group::reason;
 
 /// The records that a handler sees as `failures`, a row each.
 pub fn failures(core: &Core, asked: &Asked<'_>) -> Vec<Value> {
@@ -40,7 +18,7 @@ pub fn failures(core: &Core, asked: &Asked<'_>) -> Vec<Value> {
         .map(|finding| {
             let id = format!("{}{}", asked.leaf.id, finding.id);
             let told = [("expect", &*id), ("expected", &finding.expected), ("found", &finding.actual)];
-            failure(core, &asked.leaf.site, finding.span, told)
+            failure(core, &asked.leaf.site, asked.leaf.authors_line(finding.span), told)
         })
         .collect()
 }

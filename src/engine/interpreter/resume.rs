@@ -220,12 +220,12 @@ async fn ask_again(core: &Core, seen: Vec<Seen<'_>>, redo: &[String]) -> Result<
             for finding in asked.failing().filter(|_| asked.blocks()) {
                 lost.push(NoLonger {
                     id: format!("{}{}", asked.leaf.id, finding.id),
-                    text: group::asked_as(core, &asked.leaf, finding).await.unwrap_or_else(|| finding.text.clone()),
+                    text: group::asked_as(core, &asked.leaf, finding).unwrap_or_else(|| finding.text.clone()),
                     state: asked.state_of(finding),
                     expected: finding.expected.clone(),
                     actual: finding.actual.clone(),
-                    file: core.program.sources.name(finding.span).to_owned(),
-                    line: core.line(finding.span),
+                    file: core.program.sources.name(asked.leaf.authors_line(finding.span)).to_owned(),
+                    line: core.line(asked.leaf.authors_line(finding.span)),
                 });
             }
         }
@@ -336,7 +336,7 @@ impl<'c> Exec<'c> {
             if let Some(asked) = asked.iter().find(|asked| asked.holds()) {
                 let finding = asked.findings.first();
                 let text = match finding {
-                    Some(finding) => group::asked_as(self.core, &asked.leaf, finding).await,
+                    Some(finding) => group::asked_as(self.core, &asked.leaf, finding),
                     None => None,
                 };
                 let text = text.unwrap_or_else(|| asked.leaf.expect.text.to_string());

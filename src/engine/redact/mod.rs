@@ -262,7 +262,7 @@ impl Redactor {
                 entries
                     .into_iter()
                     .map(|(key, value)| {
-                        let value = self.clean(value, found || key == "data");
+                        let value = self.clean(value, found || VALUES.contains(&key.as_str()));
                         let key = if found && self.holds(&key) { self.text(&key) } else { key };
                         (key, value)
                     })
@@ -308,6 +308,9 @@ pub fn with_sealed_lines(answer: Answer) -> Answer {
         other => other,
     }
 }
+
+/// Fields of events that hold values of the world.
+const VALUES: [&str; 3] = ["data", "expected_value", "actual_value"];
 
 /// Events whose `text` is what the author wrote: it is in the runbook for everyone to read, and an expression that asks for
 /// `PASSWORD=` tells no password.

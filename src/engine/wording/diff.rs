@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::value::{Answer, Record, Value};
 
-use super::describe::brief_value;
+use super::brief::brief_value;
 use crate::engine::events::event::{DiffLine, DiffSign};
 use crate::engine::redact::Redactor;
 
