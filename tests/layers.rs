@@ -21,16 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Files, and directories of files, that import each other in a cycle. The list may only become shorter: what is in no
 /// cycle any more does not stay in it.
-const KNOWN: &[&str] = &[
-    "engine",
-    "engine::evaluation::",
-    "engine::events::",
-    "engine::expects::",
-    "engine::interpreter::",
-    "engine::redact",
-    "engine::wording::",
-    "engine::world",
-];
+const KNOWN: &[&str] = &["engine::interpreter::"];
 
 type File = Vec<String>;
 
@@ -62,6 +53,8 @@ fn files() -> BTreeMap<File, String> {
 
 fn without_tests(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    // Who may see something is no import.
+    let text = text.replace("pub(in crate::", "pub(");
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 

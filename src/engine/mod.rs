@@ -15,6 +15,8 @@ pub mod options;
 pub mod redact;
 pub mod world;
 
+mod confinement;
+mod stream;
 mod wording;
 
 pub use cancel::Cancel;

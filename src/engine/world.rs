@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::check::program::{Native, Shell};
 use crate::value::{Answer, Map, Number, Record, Value};
 
+pub use super::confinement::Confinement;
 use super::redact::Redactor;
+pub use super::stream::Stream;
 
 /// Looks at the world; can't change it.
 pub trait Look: Send + Sync {
@@ -128,13 +130,6 @@ impl Clock for RunClock {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
-
 /// Whether a vouched probe may run where no sandbox confines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -142,20 +137,6 @@ pub enum Trust {
     Sandboxed,
     /// In `exec`, or with `--trust-probes`: in the sandbox where there is one, else on its author's word.
     AuthorsWord,
-}
-
-/// How a vouched probe was held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confinement {
-    /// In the kernel's sandbox.
-    Sandbox,
-    /// In the kernel's sandbox, but for the network.
-    Network,
-    /// On its author's word.
-    Trusted,
-    /// It was not asked.
-    NotAsked,
 }
 
 /// A native with its arguments.

@@ -9,8 +9,8 @@ use crate::diagnostic::Span;
 use crate::value::{Answer, UnknownCause, Value, recorded};
 
 use super::facts::Changed;
+use super::kept::Kept;
 use super::scope::{Bound, Scope, Slots};
-use super::secrets::Kept;
 use crate::engine::events::emit::Emitter;
 use crate::engine::events::event::{Body, Part, Place};
 use crate::engine::interpreter::risk::Risks;

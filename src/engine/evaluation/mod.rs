@@ -8,6 +8,7 @@ pub(super) mod compute;
 pub(super) mod core;
 pub(super) mod eval;
 pub(super) mod facts;
+pub(super) mod kept;
 pub(super) mod observation;
 pub(super) mod scope;
 pub(super) mod secrets;

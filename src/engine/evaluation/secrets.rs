@@ -12,15 +12,8 @@ use crate::value::{Answer, Sealed, Value};
 use super::ask::Round;
 use super::core::{Core, Site};
 use super::eval::Eval;
+use super::kept::Kept;
 use crate::engine::events::emit::Held;
-
-/// A secret of the top level that was read.
-#[derive(Clone)]
-pub struct Kept {
-    pub answer: Answer,
-    /// It was read from a file before the first action: an action may have changed that file since.
-    pub early: bool,
-}
 
 /// Reads what can be read before the first action. Returns the probes that were made for it, to be shown once the run
 /// has been announced.

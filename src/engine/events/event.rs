@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::world::{Confinement, Stream};
+use crate::engine::confinement::Confinement;
+use crate::engine::stream::Stream;
 use crate::value::UnknownCause;
 
 /// The version of the events' format; the first event of a run carries it.
