@@ -8,8 +8,10 @@
 //!        stdlib/*.runbook              world: Docker · shell · HTTP · files · network · time
 //! ```
 //!
-//! The rooms, each of which uses only those above it in this list (`record` keeps events and `report` shows them, `world`
-//! fills the engine's traits):
+//! The modules, each of which uses only those above it in this list (`record` keeps events and `report` shows them, `world`
+//! fills the engine's traits); `tests/layers.rs` holds it:
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 /// Values, types, and what is known of them: known, absent, unknown, secret.
 pub mod value;

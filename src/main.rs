@@ -1,3 +1,5 @@
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 fn main() -> std::process::ExitCode {
     one_arena();
     runbook::cli::main()

@@ -44,10 +44,12 @@ type Try = fn(&On);
 const FDCWD: c_long = libc::AT_FDCWD as c_long;
 
 fn open(path: &CString, flags: i32) -> c_long {
+    // SAFETY: a path that lives as long as the call.
     unsafe { syscall(libc::SYS_openat, FDCWD, path.as_ptr(), flags, 0o600) }
 }
 
 fn call(number: c_long, args: [c_long; 6]) -> c_long {
+    // SAFETY: each try passes what the call takes; the sandbox is to refuse it.
     unsafe { syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]) }
 }
 
@@ -91,6 +93,7 @@ fn socket(domain: i32, kind: i32) -> c_long {
 fn message(name: c_long, length: c_long) -> [c_long; 8] {
     static mut BYTE: u8 = b'x';
     static mut PART: [c_long; 2] = [0, 1];
+    // SAFETY: one thread, and nothing else refers to these.
     let part = unsafe {
         PART[0] = (&raw const BYTE) as c_long;
         (&raw const PART) as c_long
@@ -554,6 +557,7 @@ mod old {
             call(0x4000_0000 + libc::SYS_kill, [on.number("process"), libc::SIGKILL.into(), 0, 0, 0, 0]);
         }),
         // i386: kill(2) is 37 there.
+        // SAFETY: the registers that the call takes; rbx is put back.
         ("i386-kill", "another architecture", |on| unsafe {
             std::arch::asm!(
                 "push rbx", "mov ebx, {target:e}", "int 0x80", "pop rbx",
