@@ -255,6 +255,9 @@ fn progress_goes_to_standard_error_and_results_to_standard_output() {
     assert!(output.stderr.is_empty() && String::from_utf8_lossy(&output.stdout).contains("would run"));
     let quiet = story.run(&["exec", "-q", "plan.runbook"]);
     assert_eq!(quiet.text.lines().count(), 1, "{}", quiet.text);
+    // Of a dry run it is the sum.
+    let quiet = story.run(&["dry-run", "-q", "plan.runbook"]).text;
+    assert!(quiet.starts_with("▷ ") && quiet.lines().count() <= 4 && quiet.contains("nothing changed"), "{quiet}");
 }
 
 #[test]

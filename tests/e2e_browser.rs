@@ -3,9 +3,12 @@
 
 mod support;
 
+use runbook::report::html::html;
+use runbook::report::texts::Texts;
 use serde_json::{Value, json};
 use support::Story;
 use support::browser::Browser;
+use support::by_hand::dry_run;
 
 /// A bit of everything, with a server's worst words.
 const PLAN: &str = r##"runbook "Everything <b>bold</b>" {
@@ -244,4 +247,28 @@ fn a_page_of_a_dry_run_is_read_alike() {
     // What an action before it may change says so before it is opened.
     let now = browser.value("document.querySelector('summary .now').innerText");
     assert!(now.as_str().expect("words").starts_with("as of now; line "), "{now}");
+}
+
+#[test]
+fn a_page_with_states_that_are_hard_to_bring_about_is_read_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("r.html");
+    let file = std::fs::File::create(&page).expect("a file");
+    dry_run().tell(Box::new(html(file, Texts::default())));
+    let mut browser = Browser::start();
+    for (width, dark) in [(1280, false), (390, true)] {
+        browser.open(&page, width, dark);
+        browser.value("document.querySelectorAll('details').forEach(row => row.open = true)");
+        let look = browser.value(LOOK);
+        assert_eq!(look["wrong"], json!([]), "{width} wide, dark: {dark}");
+        let (count, nameless) = nameless(&mut browser);
+        assert!(count > 20 && nameless.is_empty(), "{count}: {nameless:?}");
+        is_quiet(&browser);
+    }
+    let seen = browser.value("document.body.innerText");
+    for words in
+        ["Preflight: 1 of 5 refused", "would stop now", "as things stand the run would stop here", "not reached"]
+    {
+        assert!(seen.as_str().expect("words").contains(words), "{words:?} is not in:\n{seen}");
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod browser;
+pub mod by_hand;
 pub mod engine;
 pub mod hostile_engine;
 pub mod mutate;
