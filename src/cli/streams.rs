@@ -22,7 +22,7 @@ pub const STALLED: Duration = Duration::from_secs(10);
 pub struct Moved(Arc<AtomicU64>);
 
 impl Moved {
-    fn add(&self, count: usize) {
+    pub fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 

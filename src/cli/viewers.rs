@@ -115,9 +115,9 @@ impl Viewer {
         settled: impl Fn() + Send + 'static,
     ) -> std::io::Result<(Box<dyn Sink>, Self)> {
         let queue = Arc::<Queue>::default();
-        let work = queue.clone();
+        let (work, shown) = (queue.clone(), moved.clone());
         let show = move || {
-            show(sinks, replay, &work, settled);
+            show(sinks, replay, &work, &shown, settled);
             work.done.store(true, Ordering::Release);
         };
         std::thread::Builder::new().name("viewer".to_owned()).spawn(show)?;
@@ -147,18 +147,20 @@ impl Viewer {
     }
 }
 
-fn show(mut sinks: Vec<Box<dyn Sink>>, mut replay: Replay, queue: &Queue, settled: impl Fn()) {
+fn show(mut sinks: Vec<Box<dyn Sink>>, mut replay: Replay, queue: &Queue, moved: &Moved, settled: impl Fn()) {
     loop {
         let mut state = queue.lock();
         if let Some((event, weight)) = state.events.pop_front() {
             state.bytes -= weight;
             drop(state);
             sinks.iter_mut().for_each(|sink| sink.take(&event));
+            // What is written when the run is over takes them one after another, and waits for no reader meanwhile.
+            moved.add(1);
             continue;
         }
         if let Some((first, _)) = state.behind {
             drop(state);
-            catch_up(&mut sinks, &mut replay, queue, first);
+            catch_up(&mut sinks, &mut replay, queue, moved, first);
             continue;
         }
         if !state.asked.is_empty() {
@@ -182,7 +184,7 @@ fn show(mut sinks: Vec<Box<dyn Sink>>, mut replay: Replay, queue: &Queue, settle
 }
 
 /// Shows what the journal holds from this event on, until nothing is left that the queue could not take.
-fn catch_up(sinks: &mut [Box<dyn Sink>], replay: &mut Replay, queue: &Queue, first: u64) {
+fn catch_up(sinks: &mut [Box<dyn Sink>], replay: &mut Replay, queue: &Queue, moved: &Moved, first: u64) {
     let mut next = first;
     let mut since = Instant::now();
     loop {
@@ -192,6 +194,7 @@ fn catch_up(sinks: &mut [Box<dyn Sink>], replay: &mut Replay, queue: &Queue, fir
                 next = event.get().seq + 1;
                 since = Instant::now();
                 sinks.iter_mut().for_each(|sink| sink.take(&event));
+                moved.add(1);
             }
             None => {
                 let mut state = queue.lock();

@@ -9,6 +9,9 @@ use super::super::texts::Lines;
 use super::super::times::time;
 use super::visible::{fact, mark, text};
 
+/// So many characters of a line are shown.
+const LONG: usize = 400;
+
 /// How a row looks.
 pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
@@ -156,6 +159,7 @@ fn own_lines(file: &str, line: u32, lines: &Lines) -> Markup {
             dd {
                 pre.lines {
                     @for (number, words) in around {
+                        @let words = cut(words);
                         @if number == line {
                             mark { (format!("{number:>4}")) "  " (text(words)) } "\n"
                         } @else {
@@ -165,5 +169,13 @@ fn own_lines(file: &str, line: u32, lines: &Lines) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A line that is longer than anyone reads, as far as it is shown: each row shows some.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LONG) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
     }
 }
