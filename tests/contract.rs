@@ -246,7 +246,7 @@ fn sigterm_ends_the_action_and_finally_still_runs() {
 
 #[test]
 fn progress_goes_to_standard_error_and_results_to_standard_output() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"echo words\"\n}\n");
+    let story = Story::new("runbook \"T\" {\n  proof = none\n}\nstep a {\n  run \"echo words\"\n}\n");
     let output = story.command(&["exec", "plan.runbook"]).output().expect("it runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(out.contains(" GO ") && !out.contains("words"), "{out}");
