@@ -114,5 +114,5 @@ pub(super) fn settings(past: &Past) -> Settings {
 }
 
 pub(super) fn ends(event: &Published) -> bool {
-    matches!(event.get().body, Body::Verdict { .. })
+    matches!(event.get().body, Body::Verdict { rolls_back: false, .. })
 }

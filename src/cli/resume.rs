@@ -9,7 +9,6 @@ use clap::Args;
 
 use crate::check::Input;
 use crate::check::program::Program;
-use crate::engine::events::event::Verdict;
 use crate::engine::interpreter::resume::{Decisions, Footing, Refused, preflight};
 use crate::engine::{Cancel, Identity, Options, Outlets, Past, Setup, go_on};
 use crate::record::{Store, host, user};
@@ -58,10 +57,10 @@ impl Resume {
         let past = found.past()?;
         let run = found.record.run.clone();
         if let Some(verdict) = past.verdict {
-            let verdict = if verdict == Verdict::Go { "GO" } else { "NO-GO" };
             let why = format!(
-                "run {run} has ended: {verdict}; there is nothing to go on with (`runbook report {run}` shows it, \
-                 `runbook exec` begins anew)"
+                "run {run} has ended: {}; there is nothing to go on with (`runbook report {run}` shows it, \
+                 `runbook exec` begins anew)",
+                verdict.name()
             );
             return Err(refused(NOT_RUN, why));
         }

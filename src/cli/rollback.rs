@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::check::program::Step;
-use crate::engine::{Cancel, Identity, Options, Outlets, Setup, WayBack, roll_back};
+use crate::engine::events::past::PastStep;
+use crate::engine::{Begun, Cancel, Identity, Options, Outlets, RollbackPlan, Setup, roll_back};
 use crate::record::{Store, host, user};
 use crate::report::safe::safe;
 
@@ -45,7 +46,7 @@ impl Rollback {
         let run = found.record.run.clone();
         let program = found.program(&past, self.format, global)?;
         let recorded = |step: &Step| past.steps.get(&*step.name);
-        let way = WayBack::of(&program, |step| recorded(step).is_some_and(|past| past.acted));
+        let way = RollbackPlan::of(&program, |step| begun_of(recorded(step)));
         let undone =
             |step: &Step| recorded(step).is_some_and(|past| past.undone.as_ref().is_some_and(|undone| undone.ok));
         if way.undo.iter().all(|(step, _)| undone(step)) {
@@ -94,5 +95,13 @@ impl Rollback {
         tell_left_out(&run, &begun.left_out);
         showing.finish(&run);
         Ok(code.into())
+    }
+}
+
+fn begun_of(past: Option<&PastStep>) -> Begun {
+    match past {
+        Some(PastStep { acted: true, changed: true, .. }) => Begun::Yes,
+        Some(PastStep { acted: true, .. }) => Begun::Harmless,
+        _ => Begun::No,
     }
 }

@@ -252,7 +252,7 @@ pub(super) fn exit_code(ended: &Ended) -> u8 {
     match (ended.verdict, &ended.cause) {
         (_, Some(Cause::Interrupt)) => 130,
         (_, Some(Cause::Terminate | Cause::Quit | Cause::HangUp)) => 143,
-        (_, Some(Cause::Unkept(_))) => NOT_TOLD,
+        (_, Some(Cause::Unkept(_) | Cause::Preflight(_))) => NOT_TOLD,
         (Verdict::Go, _) => 0,
         (Verdict::NoGo | Verdict::RolledBack | Verdict::RollbackFailed, _) => 1,
     }
@@ -276,21 +276,22 @@ impl DryRun {
             Ok(views) => views.in_turn(),
             Err(code) => return code,
         };
-        let tally = runtime.block_on(plan(program, &options, trust, sinks));
+        let differs = runtime.block_on(plan(program, &options, trust, sinks));
         runtime.shutdown_background();
         // Here the report is what was asked for.
         if !written.whole() {
             return ExitCode::from(NOT_TOLD);
         }
-        if self.detailed_exitcode && tally.0 { ExitCode::from(3) } else { ExitCode::SUCCESS }
+        if self.detailed_exitcode && differs { ExitCode::from(3) } else { ExitCode::SUCCESS }
     }
 }
 
 /// Walks a program in a world that can only be looked at; whether anything differs or is unknown.
-pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust, sinks: Vec<Box<dyn Sink>>) -> (bool,) {
+pub(super) async fn plan(program: Arc<Program>, options: &Options, trust: Trust, sinks: Vec<Box<dyn Sink>>) -> bool {
     let clock: Arc<RunClock> = Arc::new(RunClock::start());
     let eyes = Eyes::new(Backends::default(), clock.clone(), Asks::Nobody);
     let world = ReadOnly { look: eyes.clone(), vouch: eyes, clock };
     let sum = dry_run(program, world, options, trust, output::REDACTOR.clone(), sinks).await;
-    (sum.all_of(State::Differs) + sum.all_of(State::Unknown) > 0,)
+    let differs = [State::Differs, State::Unknown, State::Undecided].map(|state| sum.count_of(state));
+    differs.iter().sum::<u32>() + sum.assumed() + sum.stops_not_quiet > 0
 }

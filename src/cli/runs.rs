@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::engine::events::event::Verdict;
 use crate::record::{Folder, RunState, Store, StoreError, Summary};
 use crate::report::safe::{safe, safe_json};
 use crate::report::style::Paint;
@@ -74,8 +73,12 @@ fn table(runs: &[Summary], global: Global) -> String {
                 (RunState::Running, _) => "running",
                 (RunState::CutOff, _) => "cut off",
                 (RunState::Unreadable, _) => "unreadable",
-                (RunState::Ended, Some(Verdict::Go)) => "GO",
-                (RunState::Ended, _) => "NO-GO",
+                (RunState::Ended, Some(verdict)) => verdict.name(),
+                (RunState::Ended, None) => "NO-GO",
+            };
+            let verdict = match run.rollback {
+                Some(rollback) => format!("{verdict}, {}", rollback.name()),
+                None => verdict.to_owned(),
             };
             let started = match run.state {
                 RunState::Unreadable => String::new(),
@@ -84,7 +87,7 @@ fn table(runs: &[Summary], global: Global) -> String {
             let who = run.by.clone().unwrap_or_default();
             let took = time(run.elapsed().into());
             let stopped = short(run.stopped.as_deref().unwrap_or_default(), 100);
-            [run.run.clone(), started, short(&run.runbook, 40), safe(&who), verdict.to_owned(), took, stopped]
+            [run.run.clone(), started, short(&run.runbook, 40), safe(&who), verdict, took, stopped]
         })
         .collect();
     let width = |column: usize| {
@@ -107,7 +110,7 @@ fn table(runs: &[Summary], global: Global) -> String {
             let painted = match (head, column, cell.as_str()) {
                 (true, ..) => paint.dim(cell),
                 (_, 4, "GO") => paint.good(cell),
-                (_, 4, "NO-GO") => paint.bad(cell),
+                (_, 4, cell) if cell.starts_with("NO-GO") || cell.ends_with("FAILED") => paint.bad(cell),
                 (_, 4, _) => paint.doubtful(cell),
                 _ => cell.clone(),
             };

@@ -25,6 +25,8 @@ pub enum Cause {
     TimeLimit(Arc<str>),
     /// Whoever watched is gone: the terminal was closed, or what read the output.
     HangUp,
+    /// What can be known before the first action speaks against the run.
+    Preflight(Arc<str>),
     /// The run was ending already before it was cut off: why.
     Earlier(Arc<str>),
     /// The record can't be written: why.
@@ -40,6 +42,7 @@ impl std::fmt::Display for Cause {
             Cause::Stop(reason) => write!(f, "stopped: {reason}"),
             Cause::TimeLimit(limit) => write!(f, "the run's time limit of {limit} has passed"),
             Cause::HangUp => f.write_str("the terminal, or what read the output, went away"),
+            Cause::Preflight(why) => write!(f, "the preflight failed: {why}"),
             Cause::Earlier(reason) => f.write_str(reason),
             Cause::Unkept(why) => write!(f, "the run's record can't be written: {why}"),
         }

@@ -16,11 +16,13 @@ pub mod redact;
 pub mod world;
 
 mod confinement;
+mod risk;
 mod stream;
 mod wording;
 
 pub use cancel::Cancel;
 pub use events::{Outlets, Past};
-pub use interpreter::{Ended, ReadOnly, Real, Setup, WayBack, dry_run, exec, go_on, own_sources, questions, roll_back};
+pub use interpreter::{Begun, Ended, RollbackPlan, Setup, dry_run, exec, go_on, own_sources, questions, roll_back};
 pub use options::{Identity, Options};
 pub use redact::Redactor;
+pub use world::{ReadOnly, Real};

@@ -58,6 +58,36 @@ pub trait Act: Send + Sync {
     ) -> BoxFuture<'static, Outcome>;
 }
 
+/// A world that can be read.
+#[derive(Clone)]
+pub struct ReadOnly {
+    pub look: Arc<dyn Look>,
+    pub vouch: Arc<dyn Vouch>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A world that can be changed.
+#[derive(Clone)]
+pub struct Real {
+    pub look: Arc<dyn Look>,
+    pub vouch: Arc<dyn Vouch>,
+    pub act: Arc<dyn Act>,
+    pub people: Arc<dyn People>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl From<&Real> for ReadOnly {
+    fn from(real: &Real) -> Self {
+        Self { look: real.look.clone(), vouch: real.vouch.clone(), clock: real.clock.clone() }
+    }
+}
+
+impl From<Real> for ReadOnly {
+    fn from(real: Real) -> Self {
+        Self::from(&real)
+    }
+}
+
 /// Knows what no program can know.
 pub trait People: Send + Sync {
     /// Who answered, and what; or why nobody did. Dropping the future ends the question.

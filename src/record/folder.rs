@@ -169,14 +169,17 @@ impl Folder {
         let started = time(&first)?;
         let mut last = started;
         let mut stopped = None;
-        let mut verdict = None;
+        let (mut verdict, mut rollback) = (None, None);
         // From the end back, until it is known where it stopped.
         for (nth, line) in end.rsplit(|byte| *byte == b'\n').enumerate() {
             let Ok(event) = serde_json::from_slice::<Json>(line) else { continue };
             if nth <= 1 {
                 last = time(&event).unwrap_or(last);
-                if event["type"] == "verdict" {
+                if event["type"] == "verdict" && event["rolls_back"] != true {
                     verdict = serde_json::from_value(event["verdict"].clone()).ok();
+                    if let Ok(of_run) = serde_json::from_value(event["run_verdict"].clone()) {
+                        rollback = verdict.replace(of_run);
+                    }
                     stopped = event["reasons"][0].as_str().map(str::to_owned);
                     break;
                 }
@@ -202,6 +205,7 @@ impl Folder {
             started,
             ended: verdict.map(|_| last),
             verdict,
+            rollback,
             state,
             duration: (last.duration_since(started).as_millis() as f64 / 1000.0).max(0.0),
             stopped,
@@ -340,6 +344,7 @@ fn unreadable(run: &str) -> Summary {
         started: Timestamp::default(),
         ended: None,
         verdict: None,
+        rollback: None,
         state: RunState::Unreadable,
         duration: 0.0,
         stopped: None,

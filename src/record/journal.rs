@@ -172,7 +172,7 @@ impl Ledger for Journal {
             return Ok(());
         }
         self.write_pending()?;
-        if let Body::Verdict { .. } = &event.get().body {
+        if let Body::Verdict { rolls_back: false, .. } = &event.get().body {
             // No seal is on disk before what it seals.
             if self.synced {
                 self.commit()?;

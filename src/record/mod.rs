@@ -90,6 +90,8 @@ pub struct Summary {
     /// When it ended; none while it runs or if it was cut off.
     pub ended: Option<Timestamp>,
     pub verdict: Option<Verdict>,
+    /// What its rollback came to, if it was rolled back.
+    pub rollback: Option<Verdict>,
     pub state: RunState,
     /// From its beginning to its end, or to when the last was heard of it, in seconds.
     pub duration: f64,

@@ -427,9 +427,10 @@ pub async fn act(
         cancel: Cancel::new(),
         outlets: Outlets::default(),
     };
-    match tokio::time::timeout(limit, tokio::spawn(exec(setup))).await {
+    let running = std::panic::AssertUnwindSafe(exec(setup));
+    match tokio::time::timeout(limit, futures_util::FutureExt::catch_unwind(running)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(format!("it panics: {error}")),
+        Ok(Err(_)) => return Err("it panics".to_owned()),
         Err(_) => return Err(format!("it did not end within {limit:?}")),
     }
     let outcome = outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();

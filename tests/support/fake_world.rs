@@ -693,6 +693,12 @@ impl Ran {
         self.log.last().map_or(0, |(at, _)| at - self.before.at)
     }
 
+    /// When its own verdict was given; a rollback comes behind it.
+    pub fn decided_at(&self) -> Ms {
+        let verdict = self.events().find(|(_, event)| matches!(event.body, Body::Verdict { .. }));
+        verdict.map_or_else(|| self.took(), |(at, _)| at)
+    }
+
     /// The log as a person reads it.
     pub fn told(&self) -> String {
         told(&self.log)

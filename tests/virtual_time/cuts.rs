@@ -212,7 +212,7 @@ fn undone_from_every_cut_it_is_undone_as_it_says() {
             let log = &uncut.log[..cut];
             let past = Past::of(published(log));
             // One that was undone already has nothing more to undo.
-            if past.events.is_empty() || past.undoing {
+            if past.events.is_empty() || past.rolling_back.is_some() {
                 continue;
             }
             let left = world.after(log);

@@ -125,7 +125,7 @@ fn the_time_limit_of_a_run() {
             match passed {
                 Some(at) if at != limit => panic!("{which}: ended at {at}, not {limit}\n{text}\n{}", ran.told()),
                 // The way back and what cleans up may take longer: the limit has no hand in those that had begun.
-                None if ran.took() > limit => panic!("{which}: never ended, {limit}\n{text}\n{}", ran.told()),
+                None if ran.decided_at() > limit => panic!("{which}: never ended, {limit}\n{text}\n{}", ran.told()),
                 _ => {}
             }
             ended += u32::from(passed.is_some());

@@ -2,7 +2,7 @@
 //!
 //! There is nothing in here that could change the world.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::check::program::{Program, Step, Stmt, VERDICT, Var};
 use crate::diagnostic::Span;
@@ -13,8 +13,8 @@ use super::kept::Kept;
 use super::scope::{Bound, Scope, Slots};
 use crate::engine::events::emit::Emitter;
 use crate::engine::events::event::{Body, Part, Place};
-use crate::engine::interpreter::risk::Risks;
 use crate::engine::redact::Redactor;
+use crate::engine::risk::Risks;
 use crate::engine::world::{Look, Trust, Vouch};
 
 /// The engine's state for one run.
@@ -27,6 +27,8 @@ pub struct Core {
     pub slots: Slots,
     /// In a dry run: what the actions left out so far would have changed. When a run is gone on with: what was done since.
     pub changed: Option<Changed>,
+    /// In a dry run: where the run would end, or may.
+    pub foresight: Mutex<Foresight>,
     /// The accepted risks that are in force.
     pub risks: Risks,
     /// What happens is kept, so that the run can be gone on with.
@@ -35,6 +37,15 @@ pub struct Core {
     pub secrets: tokio::sync::Mutex<std::collections::HashMap<Var, Kept>>,
     /// The variables that secrets are read from: commands do not inherit them.
     pub withheld: RwLock<Arc<[Arc<str>]>>,
+}
+
+/// What a dry run has found about the end of the run.
+#[derive(Debug, Default)]
+pub struct Foresight {
+    /// The step in which it would end as things stand, and why.
+    ends: Option<(Arc<str>, String)>,
+    /// It may end before: what has to hold by then.
+    doubt: Option<Arc<str>>,
 }
 
 /// Where in a run something happens: what every event and question carries along.
@@ -94,6 +105,17 @@ impl Site {
 
 impl Core {
     pub fn place(&self, site: &Site, span: Span) -> Place {
+        let foresight = self.foresight();
+        let not_reached = foresight.ends.as_ref().is_some_and(|(step, _)| {
+            // What fails is handled, and what is `finally` is done.
+            let still_runs = matches!(site.part, Some(Part::OnFailure | Part::Finally));
+            site.step.is_some() && !(still_runs && site.step.as_ref() == Some(step))
+        });
+        let doubt = foresight.doubt.as_deref().filter(|_| site.step.is_some());
+        let possible = match (site.possible.as_deref(), doubt) {
+            (Some(possible), Some(doubt)) if !possible.contains(doubt) => Some(format!("{doubt}, and {possible}")),
+            (possible, doubt) => possible.or(doubt).map(str::to_owned),
+        };
         Place {
             step: site.step.as_deref().map(str::to_owned),
             expect: None,
@@ -101,8 +123,8 @@ impl Core {
             line: Some(self.program.sources.line(span)),
             part: site.part,
             checklist: site.checklist.as_deref().map(str::to_owned),
-            possible: site.possible.as_deref().map(str::to_owned),
-            not_reached: false,
+            possible,
+            not_reached,
         }
     }
 
@@ -112,6 +134,35 @@ impl Core {
 
     pub fn line(&self, span: Span) -> u32 {
         self.program.sources.line(span)
+    }
+
+    pub fn foresight(&self) -> MutexGuard<'_, Foresight> {
+        self.foresight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the run would come to this place, as things stand.
+    pub fn reaches(&self) -> bool {
+        self.foresight().ends.is_none()
+    }
+
+    /// Whether it may have ended before this place.
+    pub fn doubted(&self) -> bool {
+        self.foresight().doubt.is_some()
+    }
+
+    /// It goes on only if that is so.
+    pub fn doubt(&self, unless: String) {
+        self.foresight().doubt.get_or_insert(unless.into());
+    }
+
+    /// As things stand, the run ends in this step.
+    pub fn end_here(&self, step: &Arc<str>, why: String) {
+        self.foresight().ends.get_or_insert((step.clone(), why));
+    }
+
+    /// Where and why the run would end.
+    pub fn ends(&self) -> Option<String> {
+        self.foresight().ends.as_ref().map(|(step, why)| format!("step {step}: {why}"))
     }
 
     /// The words of the program at a span, on one line.

@@ -641,6 +641,13 @@ pub struct Items {
     at: usize,
 }
 
+impl Items {
+    /// Nothing to go over.
+    pub fn none() -> Self {
+        Self { whole: Value::list([]), at: 0 }
+    }
+}
+
 impl Iterator for Items {
     type Item = (Value, Value);
 

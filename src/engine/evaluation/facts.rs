@@ -103,9 +103,29 @@ struct Changes {
     patterns: Patterns,
 }
 
+/// A moment in the walk of a dry run.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
 impl Changed {
     fn lock(&self) -> MutexGuard<'_, Changes> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark(self.lock().made.len())
+    }
+
+    /// Takes out what was added since: another branch begins from the facts of then.
+    pub fn take_since(&self, mark: Mark) -> Vec<(Change, Outdated)> {
+        let mut changes = self.lock();
+        let at = mark.0.min(changes.made.len());
+        changes.made.split_off(at)
+    }
+
+    /// What another branch would have changed may be so, too.
+    pub fn join(&self, branch: Vec<(Change, Outdated)>) {
+        self.lock().made.extend(branch);
     }
 
     pub fn add(&self, change: Change, line: u32) {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::event::{Body, Event, Ledger, Part, Place, Published, Sink, State, expect_of};
+use super::event::{Body, Event, Ledger, Part, Place, Published, Sink, State, StopState, expect_of};
 use super::journal_thread::JournalThread;
 use crate::engine::cancel::{Cause, Flag};
-use crate::engine::interpreter::risk::Used;
 use crate::engine::redact::Redactor;
+use crate::engine::risk::Used;
 use crate::engine::world::{Announced, Clock};
 
 /// How long who asks a person waits for those who show the run.
@@ -66,6 +66,10 @@ pub struct Tally {
     pub as_of_now: u32,
     pub planned: u32,
     pub possible: u32,
+    /// How many of the actions lie behind the place where the run would end.
+    pub actions_not_reached: u32,
+    /// How many stop conditions are not quiet now.
+    pub stops_not_quiet: u32,
     pub probes: u32,
     /// By expect, as it is now.
     pub warnings: IndexMap<String, String>,
@@ -79,6 +83,10 @@ enum Row {
     Blocking(State),
     /// It does not hold, and an accepted risk covers it.
     Waived(State),
+    /// In a dry run: judged on what an action declares that it sets.
+    Assumed,
+    /// In a dry run: behind the place where the run would end.
+    NotReached,
 }
 
 impl Tally {
@@ -87,9 +95,14 @@ impl Tally {
         self.count(|row| row == Row::Blocking(state))
     }
 
-    /// The same, whether an accepted risk covers them or not.
-    pub fn all_of(&self, state: State) -> u32 {
-        self.count(|row| matches!(row, Row::Blocking(last) | Row::Waived(last) if last == state))
+    /// How many rest on what an action would set.
+    pub fn assumed(&self) -> u32 {
+        self.count(|row| row == Row::Assumed)
+    }
+
+    /// How many lie behind the place where the run would end.
+    pub fn not_reached(&self) -> u32 {
+        self.count(|row| row == Row::NotReached)
     }
 
     /// How many do not hold, and are covered.
@@ -327,7 +340,12 @@ impl Tally {
                 Arc::make_mut(&mut self.expects).start(place.expect.as_deref().unwrap_or_default());
             }
             Body::ExpectEnded(result) => {
-                let row = if result.waived { Row::Waived(result.state) } else { Row::Blocking(result.state) };
+                let row = match result {
+                    _ if place.not_reached => Row::NotReached,
+                    result if result.assumed.is_some() => Row::Assumed,
+                    result if result.waived => Row::Waived(result.state),
+                    result => Row::Blocking(result.state),
+                };
                 Arc::make_mut(&mut self.expects).push(place.expect.as_deref().unwrap_or_default(), row);
                 if let Some(risk) = &result.risk {
                     let id = place.expect.clone().unwrap_or_default();
@@ -346,6 +364,8 @@ impl Tally {
                     self.warnings.shift_remove(&id);
                 }
             }
+            Body::StopPredicted { state, .. } => self.stops_not_quiet += u32::from(*state != StopState::Quiet),
+            Body::ActionPlanned { .. } if place.not_reached => self.actions_not_reached += 1,
             Body::ActionPlanned { .. } => {
                 self.planned += 1;
                 self.possible += u32::from(place.possible.is_some());

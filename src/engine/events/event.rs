@@ -335,6 +335,12 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         partial: Option<String>,
         elapsed: Seconds,
+        /// The rollback follows, with a verdict of its own: only that one ends the run.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rolls_back: bool,
+        /// Of a rollback: the verdict of the run itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run_verdict: Option<Verdict>,
     },
     Summary {
         actions: u32,
@@ -559,6 +565,13 @@ pub enum Changes {
     Keys(Vec<String>),
 }
 
+impl Changes {
+    /// Whether it is declared that nothing changes.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Changes::Keys(keys) if keys.is_empty())
+    }
+}
+
 /// What an expect came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectResult {
@@ -716,6 +729,18 @@ pub enum Verdict {
     RolledBack,
     #[serde(rename = "ROLLBACK FAILED")]
     RollbackFailed,
+}
+
+impl Verdict {
+    /// As it is written everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Go => "GO",
+            Verdict::NoGo => "NO-GO",
+            Verdict::RolledBack => "ROLLED BACK",
+            Verdict::RollbackFailed => "ROLLBACK FAILED",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -32,8 +32,11 @@ pub struct Past {
     pub steps: IndexMap<String, PastStep>,
     /// The run was ending already: why.
     pub ending: Option<String>,
-    /// It was being undone.
-    pub undoing: bool,
+    /// It was being rolled back: why.
+    pub rolling_back: Option<String>,
+    /// The run's own verdict. Where a rollback was to follow, the run has not ended by it.
+    pub decided: Option<Verdict>,
+    /// The verdict that ended the run.
     pub verdict: Option<Verdict>,
 }
 
@@ -48,6 +51,8 @@ pub struct PastStep {
     pub ended: Option<(StepOutcome, Option<String>, u32, Seconds)>,
     /// Its first action had started.
     pub acted: bool,
+    /// An action that had started changes something, as far as is declared.
+    pub changed: bool,
     /// How often each `retry` was used, by its place.
     pub retries: HashMap<(String, u32), u32>,
     /// How it was mended in earlier attempts.
@@ -118,8 +123,14 @@ impl Past {
             }
             Body::Cancelled { reason } => drop(self.ending.get_or_insert(reason.clone())),
             Body::StopHeld { reason, .. } => drop(self.ending.get_or_insert(format!("stopped: {reason}"))),
-            Body::RollbackStarted { .. } => self.undoing = true,
-            Body::Verdict { verdict, .. } => self.verdict = Some(*verdict),
+            Body::RollbackStarted { reason, .. } => self.rolling_back = Some(reason.clone()),
+            Body::Verdict { verdict, rolls_back, .. } => {
+                self.decided.get_or_insert(*verdict);
+                self.verdict = (!rolls_back).then_some(*verdict);
+                if self.verdict.is_some() {
+                    self.rolling_back = None;
+                }
+            }
             Body::Bound { name, data, .. } if place.step.is_none() => {
                 let file = place.file.clone().unwrap_or_default();
                 self.globals.insert((file, name.clone()), data.clone().unwrap_or_default());
@@ -129,6 +140,7 @@ impl Past {
                 let before = self.steps.shift_remove(&name);
                 let mut step = PastStep::begun(event.time, *attempt);
                 step.acted = before.as_ref().is_some_and(|before| before.acted);
+                step.changed = before.as_ref().is_some_and(|before| before.changed);
                 if let Some(before) = before.filter(|_| *attempt > 1) {
                     step.retries = before.retries;
                     step.mended = before.mended;
@@ -172,6 +184,7 @@ impl PastStep {
             tape: VecDeque::new(),
             ended: None,
             acted: false,
+            changed: false,
             retries: HashMap::new(),
             mended: Vec::new(),
             before: HashMap::new(),
@@ -189,8 +202,9 @@ impl PastStep {
                 What::Bound { name: name.clone(), data: data.clone().unwrap_or_default() }
             }
             Body::Condition { data, .. } => What::Condition { data: data.clone().unwrap_or_default() },
-            Body::ActionStarted { action, .. } => {
+            Body::ActionStarted { action, changes, .. } => {
                 self.acted |= !undoing;
+                self.changed |= !undoing && !changes.is_nothing();
                 // One that was in doubt is done again: its end is the new one's.
                 if matches!(tape.back(), Some(Happened { what: What::Action { end: None, .. }, .. })) {
                     tape.pop_back();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::library::field_kind;
-use crate::check::program::{Call, FieldKind, NativeChanges, Run, RunTarget};
+use crate::check::program::{Call, FieldKind, NativeChanges, Run};
 use crate::diagnostic::Span;
 use crate::value::{Answer, Record, Sealed, Value, display};
 
@@ -56,7 +56,7 @@ pub async fn carry_out(
     run: &Run,
     call: &Call,
     cancel: &Flag,
-    started: impl FnOnce(),
+    started: impl FnOnce(bool),
 ) -> Result<(), Failed> {
     let round = ask::Round::new();
     let eval = Eval::new(core, site, &round);
@@ -79,6 +79,7 @@ pub async fn carry_out(
     let changes = change(&eval, run, call, Some(&args)).await.to_event(&core.program.root);
     let request = eval.request(call, args);
     let limit = request.limit;
+    let changes_something = !changes.is_nothing();
     let body = Body::ActionStarted { action: action.clone(), changes, limit: Some(limit.into()) };
     // A disk may take long; what was told to end in the meantime does not start.
     let announced = match core.emitter.announce(core.place(site, run.span), body).await {
@@ -94,7 +95,7 @@ pub async fn carry_out(
             return Err(failed(error, String::new(), None));
         }
     };
-    started();
+    started(changes_something);
 
     let printed = Arc::new(Printed::new(core, core.place(site, run.span), run.sensitive));
     let (outcome, elapsed) = in_time(act, announced, request, printed.clone(), limit, cancel, core).await;
@@ -215,14 +216,6 @@ fn sealed(name: &Arc<str>, result: Answer) -> Answer {
         }
         Answer::Known(value) => Answer::Known(seal(value)),
         other => other,
-    }
-}
-
-/// The native call behind a `run`, where it is one.
-pub fn native(run: &Run) -> Option<&Call> {
-    match &run.target {
-        RunTarget::Native(call) => Some(call),
-        RunTarget::Defined { .. } => None,
     }
 }
 

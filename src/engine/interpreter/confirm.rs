@@ -5,16 +5,14 @@
 
 use std::sync::Arc;
 
-use crate::check::program::{Checklist, Confirm, Program, Stmt};
+use super::driver::Section;
+use super::execution::Execution;
+use crate::check::program::{Confirm, Program, Stmt};
 use crate::check::read_as;
-use crate::value::{Answer, Value, recorded};
-
-use super::exec::Exec;
-use super::step::{Course, Halt, Within};
-use crate::engine::evaluation::core::Site;
+use crate::engine::evaluation::core::{Core, Site};
 use crate::engine::events::event::{Body, Confirmed};
-use crate::engine::events::past::What;
 use crate::engine::world::{Question, Reply, Wanted};
+use crate::value::{Answer, Value};
 
 /// What a `confirm` asks.
 pub fn question(site: &Site, confirm: &Confirm) -> Question {
@@ -80,96 +78,51 @@ fn gather(stmts: &[Stmt], take: &mut impl FnMut(&Confirm)) {
     }
 }
 
-impl<'c> Exec<'c> {
-    pub(super) async fn confirm(
-        &self,
-        course: &mut Course<'c>,
-        confirm: &'c Confirm,
-        site: &Site,
-        within: Within,
-    ) -> Result<(), Halt> {
-        match self.answered(course, confirm, site, within).await? {
-            None => Ok(()),
-            Some(reason) => self.unhandled(course, site, within, reason, confirm.span).await,
-        }
-    }
-
-    /// The program ticks what it sees; only where all of that holds are people asked, for all that is theirs, so that what is open
-    /// is told at once.
-    pub(super) async fn checklist(
-        &self,
-        course: &mut Course<'c>,
-        list: &'c Checklist,
-        site: &Site,
-        within: Within,
-    ) -> Result<(), Halt> {
-        let site = &site.on_checklist(list.title.clone());
-        if !list.seen.is_empty() {
-            self.group(course, &list.seen, site, within).await?;
-        }
-        let mut open = Vec::new();
-        for confirm in &list.confirmed {
-            open.extend(self.answered(course, confirm, site, within).await?);
-        }
-        match open.len() {
-            0 => Ok(()),
-            _ => self.unhandled(course, site, within, open.join("; "), list.span).await,
-        }
-    }
-
-    /// Asks whom it may concern. Out: why it is not given, if it is not.
-    async fn answered(
-        &self,
-        course: &mut Course<'c>,
-        confirm: &'c Confirm,
-        site: &Site,
-        within: Within,
-    ) -> Result<Option<String>, Halt> {
-        let fits = |what: &What| matches!(what, What::Confirmed { .. });
-        let (given, reason, answer) = match self.recorded(course, "a confirmation", confirm.span, fits)? {
-            Some(What::Confirmed { given, reason, data }) => (given, reason, data.as_ref().map(recorded::read)),
-            _ => {
-                let question = question(site, confirm);
-                let (text, role) = (question.text.clone(), question.role.clone());
-                self.core.emit(site, confirm.span, Body::ConfirmAsked { text: text.clone(), role: role.clone() });
-                self.core.emitter.shown().await;
-                let reply = self.looking(within, self.people.ask(question)).await.unwrap_or_else(Err);
-                let mut told = Confirmed {
-                    text: text.clone(),
-                    role: role.clone(),
-                    given: false,
-                    by: None,
-                    at: None,
-                    source: None,
-                    host: self.host.clone(),
-                    value: None,
-                    data: None,
-                    reason: None,
-                };
-                let mut answer = None;
-                match reply {
-                    Ok(Reply { given, by, at, value, source }) => {
-                        if let (Some(wanted), Some(value)) = (&confirm.answer, &value) {
-                            let read = read_as(value, &wanted.ty).unwrap_or_else(|| Value::text(value.as_str()));
-                            answer = Some(Answer::Known(read));
-                        }
-                        if !given {
-                            told.reason = Some(format!("\"{text}\" was refused by {by} ({role})"));
-                        }
-                        told.data = answer.as_ref().and_then(|answer| self.core.recorded(answer));
-                        (told.given, told.value) = (given, value);
-                        (told.by, told.at, told.source) = (Some(by), Some(at), Some(source));
-                    }
-                    Err(why) => told.reason = Some(format!("\"{text}\" was not confirmed by {role}: {why}")),
-                }
-                let (given, reason) = (told.given, told.reason.clone().unwrap_or_default());
-                self.core.emit(site, confirm.span, Body::Confirmed(Box::new(told)));
-                (given, reason, answer)
+/// Asks whom it may concern. Out: why it is not given, if it is not.
+pub(super) async fn ask(run: &Execution<'_>, site: &Site, section: Section, confirm: &Confirm) -> Option<String> {
+    let core = run.core;
+    let question = question(site, confirm);
+    let (text, role) = (question.text.clone(), question.role.clone());
+    core.emit(site, confirm.span, Body::ConfirmAsked { text: text.clone(), role: role.clone() });
+    core.emitter.shown().await;
+    let reply = run.unless_ended(section, run.people.ask(question)).await.unwrap_or_else(Err);
+    let mut confirmed = Confirmed {
+        text: text.clone(),
+        role: role.clone(),
+        given: false,
+        by: None,
+        at: None,
+        source: None,
+        host: run.host.clone(),
+        value: None,
+        data: None,
+        reason: None,
+    };
+    let mut answer = None;
+    match reply {
+        Ok(Reply { given, by, at, value, source }) => {
+            if let (Some(wanted), Some(value)) = (&confirm.answer, &value) {
+                let read = read_as(value, &wanted.ty).unwrap_or_else(|| Value::text(value.as_str()));
+                answer = Some(Answer::Known(read));
             }
-        };
-        if let (Some(wanted), Some(answer)) = (&confirm.answer, answer) {
-            self.core.slots.bind(wanted.var, answer.into());
+            if !given {
+                confirmed.reason = Some(format!("\"{text}\" was refused by {by} ({role})"));
+            }
+            confirmed.data = answer.as_ref().and_then(|answer| core.recorded(answer));
+            (confirmed.given, confirmed.value) = (given, value);
+            (confirmed.by, confirmed.at, confirmed.source) = (Some(by), Some(at), Some(source));
         }
-        Ok((!given).then_some(reason))
+        Err(why) => confirmed.reason = Some(format!("\"{text}\" was not confirmed by {role}: {why}")),
+    }
+    let refused = (!confirmed.given).then(|| confirmed.reason.clone().unwrap_or_default());
+    core.emit(site, confirm.span, Body::Confirmed(Box::new(confirmed)));
+    bind(core, confirm, answer);
+    refused
+}
+
+/// Binds what was typed beside a yes.
+pub(super) fn bind(core: &Core, confirm: &Confirm, answer: Option<Answer>) {
+    if let (Some(wanted), Some(answer)) = (&confirm.answer, answer) {
+        core.slots.bind(wanted.var, answer.into());
     }
 }

@@ -6,26 +6,26 @@
 
 use jiff::Timestamp;
 
-use crate::check::program::{Call, Member, Program, Run};
+use crate::check::program::Program;
 use crate::value::{Truth, UnknownCause};
 
-use super::action;
-use super::exec::{Exec, Real, core_of};
-use super::proof;
+use super::context::context;
+use super::driver::Halt;
+use super::replay::{History, Replay};
 use super::start;
-use super::step::{Course, End, Halt, Kind, Within};
-use super::stop::Watch;
-use crate::engine::cancel::{Cancel, Cause, Flag};
+use super::survey::{Findings, Found, Seen, Survey};
+use super::task::Task;
+use crate::engine::cancel::Flag;
 use crate::engine::evaluation::ask::Round;
 use crate::engine::evaluation::core::{Core, Site};
-use crate::engine::evaluation::eval::Eval;
-use crate::engine::evaluation::facts::{Change, Changed};
+use crate::engine::evaluation::facts::Changed;
 use crate::engine::evaluation::secrets;
 use crate::engine::events::event::{Doubt, Resumed, State};
 use crate::engine::events::past::Past;
 use crate::engine::expects::group::{self, Expansion};
 use crate::engine::options::{Chosen, Identity, Options};
 use crate::engine::redact::Redactor;
+use crate::engine::world::{ReadOnly, Trust};
 
 /// What a person decided about steps.
 #[derive(Clone, Debug, Default)]
@@ -86,35 +86,15 @@ pub struct NoLonger {
     pub line: u32,
 }
 
-/// What is found on a look at what is recorded.
-#[derive(Default)]
-pub(super) struct Looked<'c> {
-    seen: Vec<Seen<'c>>,
-    doubt: Option<(String, Result<Doubt, Refused>)>,
-}
-
-enum Seen<'c> {
-    Held(&'c [Member], Site),
-    Done(Change, u32),
-}
-
-/// An action that had started.
-pub(super) struct Pending {
-    pub action: String,
-    pub since: Timestamp,
-    pub within: Within,
-}
-
 /// Looks at what is recorded, and at the world.
 pub async fn preflight(
     program: std::sync::Arc<Program>,
-    world: Real,
+    world: impl Into<ReadOnly>,
     redactor: std::sync::Arc<Redactor>,
     past: &Past,
     decisions: &Decisions,
 ) -> Result<Footing, Refused> {
-    let mut core = core_of(program, &world, redactor, Vec::new().into(), Flag::default());
-    core.changed = Some(Changed::default());
+    let core = context(program, &world.into(), Trust::AuthorsWord, redactor, Vec::new().into(), Flag::default(), true);
     core.emitter.silent(true);
     for name in decisions.redo.iter().chain(&decisions.assume_done) {
         if core.program.steps.iter().all(|step| *step.name != **name) {
@@ -122,30 +102,34 @@ pub async fn preflight(
             return Err(Refused::NothingToDecide { step: name.clone(), why });
         }
     }
-    let watch = Watch::new(&core.program);
     let options = Options { only: past.only.clone(), from: past.from.clone(), ..Options::default() };
     let chosen = Chosen::of(&core.program, &options);
-    let exec =
-        Exec::new(&core, world.act, world.people, Cancel::new(), &watch, Some(past), decisions, Footing::default());
+    let findings = Findings::default();
     secrets::read_early(&core).await;
     start::globals(&core, Some(past)).await;
     for (at, step) in core.program.steps.iter().enumerate() {
-        let begun = chosen.holds(at) && past.steps.get(&*step.name).is_some_and(|past| past.attempt > 0);
-        if begun && let Err(Halt::Misfit(why)) = exec.step(step).await {
-            return Err(Refused::Misfit(why));
-        }
-        // What was begun of undoing it is gone through alike.
-        if let (true, Some(rollback), Some(past)) = (past.undoing, &step.rollback, past.steps.get(&*step.name))
-            && past.undone.is_none()
-            && !past.undo.is_empty()
-        {
-            let mut course = Course::new(step, past.undo.clone(), End::Looking);
-            if let Err(Halt::Misfit(why)) = exec.undo(&mut course, &rollback.body, &Site::of(step)).await {
+        let Some(before) = past.steps.get(&*step.name).filter(|before| before.attempt > 0) else { continue };
+        let survey = |history| {
+            let survey = Survey { core: &core, past: before, decisions, findings: &findings };
+            Task::new(&core, step, Replay::new(&core, History::new(history, None), survey))
+        };
+        if chosen.holds(at) {
+            let mut task = survey(before.tape.clone());
+            task.position.retries.clone_from(&before.retries);
+            if let Err(Halt::Mismatch(why)) = task.step(Some((before.attempt, before.began))).await {
                 return Err(Refused::Misfit(why));
             }
         }
+        // What was begun of undoing it is gone through alike.
+        if let (true, Some(rollback)) = (past.rolling_back.is_some(), &step.rollback)
+            && before.undone.is_none()
+            && !before.undo.is_empty()
+            && let Err(Halt::Mismatch(why)) = survey(before.undo.clone()).undo(&rollback.body, &Site::of(step)).await
+        {
+            return Err(Refused::Misfit(why));
+        }
     }
-    let Looked { seen, doubt } = std::mem::take(&mut *exec.looked());
+    let Found { seen, doubt } = findings.take();
     let in_doubt = doubt.as_ref().map(|(step, _)| step.clone());
     for step in &decisions.assume_done {
         if in_doubt.as_ref() != Some(step) {
@@ -162,7 +146,7 @@ pub async fn preflight(
     }
     let doubt = doubt.map(|(_, doubt)| doubt).transpose()?;
     // A run that was ending already proves nothing more: what is left is its end.
-    let asked_again = match past.ending.is_some() || past.undoing {
+    let asked_again = match past.ending.is_some() || past.rolling_back.is_some() || past.decided.is_some() {
         true => 0,
         false => ask_again(&core, seen, &redo).await?,
     };
@@ -232,126 +216,4 @@ async fn ask_again(core: &Core, seen: Vec<Seen<'_>>, redo: &[String]) -> Result<
     }
     lost.reverse();
     if lost.is_empty() { Ok(asked_again) } else { Err(Refused::NoLonger(lost)) }
-}
-
-impl<'c> Exec<'c> {
-    /// On a look: a group held.
-    pub(super) fn held_before(&self, members: &'c [Member], site: &Site) {
-        if self.looking {
-            self.looked().seen.push(Seen::Held(members, site.clone()));
-        }
-    }
-
-    /// An action was done, or at least tried.
-    pub(super) async fn done_before(&self, run: &'c Run, call: &'c Call, site: &Site) {
-        if !self.looking {
-            return;
-        }
-        let eval = Eval::new(self.core, site, &Round::new());
-        let args = eval.args(call).await;
-        let change = action::change(&eval, run, call, args.as_deref().ok()).await;
-        self.looked().seen.push(Seen::Done(change, self.core.line(run.span)));
-    }
-
-    /// Whether an action that had started counts as done, and why; or that it is to be done again.
-    pub(super) async fn decided(
-        &self,
-        course: &mut Course<'c>,
-        pending: Pending,
-        run: &'c Run,
-        call: &'c Call,
-        site: &Site,
-    ) -> Result<Option<String>, Halt> {
-        if !self.looking {
-            if matches!(course.end, End::Looking) {
-                return Err(Halt::RecordEnds);
-            }
-            self.goes_on();
-            let doubt = self.footing.doubt.as_ref();
-            return Ok(doubt.filter(|doubt| doubt.done).map(|doubt| doubt.because.clone()));
-        }
-        self.done_before(run, call, site).await;
-        let step = course.step.name.to_string();
-        let doubt =
-            |done: bool, because: String| Doubt { action: pending.action.clone(), since: pending.since, done, because };
-        let told = if self.decisions.redo.contains(&step) {
-            Ok(doubt(false, "a person decided that it is done again".to_owned()))
-        } else if self.decisions.assume_done.contains(&step) {
-            Ok(doubt(true, "a person decided that it was done".to_owned()))
-        } else if course.step.idempotent {
-            Ok(doubt(false, "its step is marked idempotent: it is safe to do again".to_owned()))
-        } else {
-            let proof = match (self.proof_of(course, &pending, site).await, &run.bind) {
-                (Ok(because), Some((name, _))) => {
-                    Err(format!("it was done ({because}), but what it answered, `{name}`, was lost with the run"))
-                }
-                (proof, _) => proof,
-            };
-            match proof {
-                Ok(because) => Ok(doubt(true, because)),
-                Err(why) => Err(Refused::InDoubt {
-                    step: step.clone(),
-                    action: pending.action.clone(),
-                    since: pending.since,
-                    file: self.core.program.sources.name(run.span).to_owned(),
-                    line: self.core.line(run.span),
-                    why,
-                }),
-            }
-        };
-        self.looked().doubt = Some((step, told));
-        Err(Halt::RecordEnds)
-    }
-
-    /// A proof of the action that did not hold before it and holds now; or why there is none.
-    async fn proof_of(&self, course: &Course<'c>, pending: &Pending, site: &Site) -> Result<String, String> {
-        let part = match pending.within {
-            Within::Body => None,
-            _ => site.part,
-        };
-        let before = self.past_of(course.step).and_then(|past| past.before.get(&part)).cloned().unwrap_or_default();
-        let round = Round::new();
-        // As it was come to: in a loop at this very item, in a definition with its arguments.
-        let mut proofs = Vec::new();
-        for frame in course.frames.iter().rev() {
-            let behind = frame.stmts.get(frame.at + 1..).unwrap_or_default();
-            let (leaves, acts) = proof::before_the_next_action(self.core, behind, &frame.site, &round).await;
-            proofs.extend(leaves);
-            if acts || frame.kind != Kind::Inner {
-                break;
-            }
-        }
-        if proofs.is_empty() {
-            return Err("no expect right behind it proves it".to_owned());
-        }
-        proofs.retain(|leaf| before.iter().any(|before| before.expect == leaf.id && before.state == State::Differs));
-        if proofs.is_empty() {
-            return Err("what proves it held already before it, or could not be told then".to_owned());
-        }
-        let flag = Flag::default();
-        let mut asking: futures_util::stream::FuturesUnordered<_> =
-            proofs.into_iter().map(|leaf| group::ask_until(self.core, vec![leaf], Round::new(), &flag)).collect();
-        use futures_util::StreamExt;
-        while let Some(asked) = asking.next().await {
-            if let Some(asked) = asked.iter().find(|asked| asked.holds()) {
-                let finding = asked.findings.first();
-                let text = match finding {
-                    Some(finding) => group::asked_as(self.core, &asked.leaf, finding),
-                    None => None,
-                };
-                let text = text.unwrap_or_else(|| asked.leaf.expect.text.to_string());
-                return Ok(format!("`{text}` did not hold before it, and holds now"));
-            }
-        }
-        Err("what proves it did not hold before it, and does not hold now".to_owned())
-    }
-
-    /// From here on nothing is on the record.
-    pub(super) fn goes_on(&self) {
-        self.core.emitter.silent(false);
-        self.on_its_way.cancel();
-        if let Some(ending) = self.past.and_then(|past| past.ending.as_ref()) {
-            self.cancel.gently.raise(Cause::Earlier(ending.as_str().into()));
-        }
-    }
 }

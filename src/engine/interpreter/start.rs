@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::driver::Decision;
 use crate::check::library;
-use crate::check::program::{Checklist, Effect, Expr, GlobalKind, Member, Program, Stmt};
+use crate::check::program::{Effect, Expr, GlobalKind, Program};
 use crate::diagnostic::{Source, Span};
 use crate::value::{Answer, Truth, UnknownCause, Value, recorded};
 
@@ -11,10 +12,10 @@ use crate::engine::evaluation::ask::Round;
 use crate::engine::evaluation::compute;
 use crate::engine::evaluation::core::{Core, Site};
 use crate::engine::evaluation::eval::Eval;
+use crate::engine::evaluation::scope::Bound;
 use crate::engine::evaluation::secrets;
 use crate::engine::events::event::{Body, FORMAT, Mode, Param, Seconds, SourceFile, StepTitle};
 use crate::engine::events::past::Past;
-use crate::engine::expects::group::{self, Expansion};
 use crate::engine::options::{Chosen, Identity, Options};
 use crate::engine::wording::describe;
 
@@ -163,42 +164,20 @@ pub async fn show(core: &Core, site: &Site, span: Span, values: &[Expr]) {
     }
 }
 
-/// Whether all that a step or action proves holds already, so that it needs no action. Where nothing is proven, nothing shows that.
-pub async fn needless(core: &Core, body: &[Stmt], site: &Site) -> Truth {
-    let round = Round::new();
-    let mut all = None;
-    for members in groups(body) {
-        let mut leaves = Expansion::of(core, members, site, &round);
-        loop {
-            let some = leaves.some().await;
-            if some.is_empty() {
-                break;
-            }
-            let holds = group::holds_now(core, some, &round).await;
-            all = match (all, holds) {
-                (Some(before), Some(holds)) => Some(Truth::and(before, holds)),
-                (before, holds) => before.or(holds),
-            };
-        }
-    }
-    all.unwrap_or(Truth::False)
+/// A secret: read, and redacted from now on.
+pub async fn secret(core: &Core, site: &Site, name: &str, value: &Expr) -> Bound {
+    let eval = Eval::new(core, site, &Round::new());
+    let bound = eval.bound(value).await;
+    Bound { answer: eval.sealed(name, bound.answer.clone()), ..bound }
 }
 
-/// The groups of a step's body, wherever they stand in it.
-fn groups(stmts: &[Stmt]) -> Vec<&[Member]> {
-    stmts
-        .iter()
-        .flat_map(|stmt| match stmt {
-            Stmt::Group(members) | Stmt::Checklist(Checklist { seen: members, .. }) => vec![members.as_slice()],
-            Stmt::For(each) => groups(&each.body),
-            Stmt::If(choice) => choice
-                .branches
-                .iter()
-                .map(|(_, body)| body)
-                .chain(&choice.otherwise)
-                .flat_map(|body| groups(body))
-                .collect(),
-            _ => Vec::new(),
-        })
-        .collect()
+/// Which way a condition goes.
+pub fn decision(core: &Core, condition: &Expr, truth: Truth) -> Decision {
+    match truth {
+        Truth::True => Decision::Take,
+        Truth::False => Decision::Leave,
+        Truth::Unknown(unknown) => {
+            Decision::Unknown(format!("`{}` is unknown: {}", core.words(condition.span), unknown.reason))
+        }
+    }
 }

@@ -32,8 +32,19 @@ pub(in crate::report) struct Decision<'e> {
 
 impl<'e> Decision<'e> {
     pub fn of(event: &'e Event) -> Option<Self> {
-        let Body::Verdict { verdict, reasons, steps, expects, recovered, warnings, accepted, undone, partial, elapsed } =
-            &event.body
+        let Body::Verdict {
+            verdict,
+            reasons,
+            steps,
+            expects,
+            recovered,
+            warnings,
+            accepted,
+            undone,
+            partial,
+            elapsed,
+            ..
+        } = &event.body
         else {
             return None;
         };
