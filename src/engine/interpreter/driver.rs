@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use crate::check::program::{Call, Confirm, Expr, Member, Run, Step, Stmt, Text, Var};
 use crate::diagnostic::Span;
 use crate::engine::evaluation::core::Site;
@@ -164,6 +166,7 @@ pub(super) enum Leave<'c> {
 type Done<T> = Result<T, Halt>;
 
 /// Does what statements say, or what stands for it.
+#[async_trait]
 pub(super) trait Driver<'c>: Send {
     /// It walks all that may happen: both branches of what is unknown, the handler, the rollback.
     const FORESEES: bool = false;
@@ -172,59 +175,50 @@ pub(super) trait Driver<'c>: Send {
     const LOOKS_AHEAD: bool = false;
 
     /// Before a statement: whether the task goes on.
-    fn before(&mut self, at: At<'_, 'c>) -> impl Future<Output = Done<()>> + Send;
+    async fn before(&mut self, at: At<'_, 'c>) -> Done<()>;
 
     /// An attempt of the step begins.
-    fn attempt(&mut self, at: At<'_, 'c>, attempt: u32) -> impl Future<Output = Done<()>> + Send;
+    async fn attempt(&mut self, at: At<'_, 'c>, attempt: u32) -> Done<()>;
 
     /// The wait before the next attempt.
-    fn pause(&mut self, after: Duration) -> impl Future<Output = Done<()>> + Send;
+    async fn pause(&mut self, after: Duration) -> Done<()>;
 
-    fn bind(&mut self, at: At<'_, 'c>, binding: Binding<'c>) -> impl Future<Output = Done<Bound>> + Send;
+    async fn bind(&mut self, at: At<'_, 'c>, binding: Binding<'c>) -> Done<Bound>;
 
-    fn secret(&mut self, at: At<'_, 'c>, binding: Binding<'c>) -> impl Future<Output = Done<Bound>> + Send;
+    async fn secret(&mut self, at: At<'_, 'c>, binding: Binding<'c>) -> Done<Bound>;
 
-    fn decide(&mut self, at: At<'_, 'c>, condition: &'c Expr) -> impl Future<Output = Done<Decision>> + Send;
+    async fn decide(&mut self, at: At<'_, 'c>, condition: &'c Expr) -> Done<Decision>;
 
-    fn needed(&mut self, at: At<'_, 'c>, need: Need<'_, 'c>) -> impl Future<Output = Done<Truth>> + Send;
+    async fn needed(&mut self, at: At<'_, 'c>, need: Need<'_, 'c>) -> Done<Truth>;
 
-    fn items(&mut self, at: At<'_, 'c>, over: &'c Expr) -> impl Future<Output = Done<Result<Items, Answer>>> + Send;
+    async fn items(&mut self, at: At<'_, 'c>, over: &'c Expr) -> Done<Result<Items, Answer>>;
 
-    fn act(
-        &mut self,
-        at: At<'_, 'c>,
-        run: &'c Run,
-        call: &'c Call,
-    ) -> impl Future<Output = Done<Result<(), Failure>>> + Send;
+    async fn act(&mut self, at: At<'_, 'c>, run: &'c Run, call: &'c Call) -> Done<Result<(), Failure>>;
 
     /// An action is left out, since what it is for holds already.
-    fn leave_out(&mut self, at: At<'_, 'c>, run: &'c Run, why: Unneeded) -> impl Future<Output = Done<()>> + Send;
+    async fn leave_out(&mut self, at: At<'_, 'c>, run: &'c Run, why: Unneeded) -> Done<()>;
 
-    fn expect(
-        &mut self,
-        at: At<'_, 'c>,
-        members: &'c [Member],
-    ) -> impl Future<Output = Done<Result<(), Failure>>> + Send;
+    async fn expect(&mut self, at: At<'_, 'c>, members: &'c [Member]) -> Done<Result<(), Failure>>;
 
     /// The handler has ended: what failed is polled again.
-    fn expect_again(&mut self, at: At<'_, 'c>) -> impl Future<Output = Done<()>> + Send;
+    async fn expect_again(&mut self, at: At<'_, 'c>) -> Done<()>;
 
     /// Whether the step's handler begins, now that something failed.
     fn handles(&mut self) -> Done<bool>;
 
     /// The step's handler begins: what it sees as `failures`.
-    fn handler(&mut self, at: At<'_, 'c>, failures: Vec<Value>) -> impl Future<Output = Done<Answer>> + Send;
+    async fn handler(&mut self, at: At<'_, 'c>, failures: Vec<Value>) -> Done<Answer>;
 
     /// Why it was not confirmed, if it was not.
-    fn confirm(&mut self, at: At<'_, 'c>, confirm: &'c Confirm) -> impl Future<Output = Done<Option<String>>> + Send;
+    async fn confirm(&mut self, at: At<'_, 'c>, confirm: &'c Confirm) -> Done<Option<String>>;
 
-    fn show(&mut self, at: At<'_, 'c>, values: &'c [Expr], span: Span) -> impl Future<Output = Done<()>> + Send;
+    async fn show(&mut self, at: At<'_, 'c>, values: &'c [Expr], span: Span) -> Done<()>;
 
     /// Begins the step again, as often as it says: then it is an error.
-    fn retry(&mut self, at: At<'_, 'c>, retry: Retry<'c>) -> impl Future<Output = Done<()>> + Send;
+    async fn retry(&mut self, at: At<'_, 'c>, retry: Retry<'c>) -> Done<()>;
 
     /// Ends the part.
-    fn leave(&mut self, at: At<'_, 'c>, leave: Leave<'c>) -> impl Future<Output = Done<()>> + Send;
+    async fn leave(&mut self, at: At<'_, 'c>, leave: Leave<'c>) -> Done<()>;
 
     /// One of several branches begins, of which it is not known which one will be run.
     fn fork(&mut self) {}

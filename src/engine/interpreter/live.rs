@@ -5,6 +5,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::action;
 use super::confirm;
 use super::driver::{At, Binding, Decision, Driver, Failure, Halt, Leave, Need, Retry, Section, Unneeded};
@@ -104,6 +106,7 @@ impl<'c> Live<'c> {
     }
 }
 
+#[async_trait]
 impl<'c> Driver<'c> for Live<'c> {
     async fn before(&mut self, at: At<'_, 'c>) -> Result<(), Halt> {
         self.core().emitter.room().await;

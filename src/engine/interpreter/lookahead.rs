@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use async_trait::async_trait;
+
 use super::driver::{At, Binding, Decision, Driver, Failure, FrameKind, Halt, Leave, Need, Retry, Section, Unneeded};
 use super::task::Task;
 use crate::check::program::{Call, Confirm, Expr, Member, Run, Step, Stmt};
@@ -125,6 +127,7 @@ impl<'c> Lookahead<'c> {
     }
 }
 
+#[async_trait]
 impl<'c> Driver<'c> for Lookahead<'c> {
     const LOOKS_AHEAD: bool = true;
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::action;
 use super::confirm::question;
 use super::driver::{At, Binding, Decision, Driver, Failure, Halt, Leave, Need, Retry, Section, Unneeded};
@@ -58,7 +60,7 @@ impl<'c> Predict<'c> {
         }
         let mut may = None;
         for asked in asked.iter().filter(|asked| asked.blocks()) {
-            for finding in asked.findings.iter().filter(|finding| !finding.holds()) {
+            for finding in asked.failing() {
                 // What an action before it may change, or would tell, is not foretold.
                 if finding.outdated.is_some() || waits_for_an_action(finding) {
                     continue;
@@ -71,9 +73,7 @@ impl<'c> Predict<'c> {
                     && !mends(at);
                 let what = match asked.leaf.expect.named {
                     true => format!("{}{}", asked.leaf.id, finding.id),
-                    false => {
-                        group::asked_as(self.core, &asked.leaf, finding).await.unwrap_or_else(|| finding.text.clone())
-                    }
+                    false => group::asked_as(self.core, &asked.leaf, finding).unwrap_or_else(|| finding.text.clone()),
                 };
                 let reason = format!("{what}: expected {}, found {}", finding.expected, finding.actual);
                 if certain {
@@ -132,6 +132,7 @@ fn mends(at: &At<'_, '_>) -> bool {
     at.section == Section::Body && at.position.step.on_failure.as_ref().is_some_and(|handler| may(&handler.body))
 }
 
+#[async_trait]
 impl<'c> Driver<'c> for Predict<'c> {
     const FORESEES: bool = true;
 

@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::confirm;
 use super::driver::{At, Binding, Decision, Driver, Failure, Halt, Leave, Need, Position, Retry, Unneeded};
 use super::execution::Execution;
@@ -89,24 +91,25 @@ pub(super) struct Pending {
 }
 
 /// What comes behind the end of the history.
+#[async_trait]
 pub(super) trait Behind<'c>: Send {
     /// Who does what is not in the journal.
     fn live(&mut self) -> Result<&mut Live<'c>, Halt>;
 
     /// An action that is in the journal with its end was come to.
-    fn done(&mut self, at: At<'_, 'c>, run: &'c Run, call: &'c Call) -> impl Future<Output = ()> + Send;
+    async fn done(&mut self, at: At<'_, 'c>, run: &'c Run, call: &'c Call);
 
     /// So was a group that held.
     fn held(&mut self, at: At<'_, 'c>, members: &'c [Member]);
 
     /// Whether an action that is in doubt counts as done, and why; or that it is done again.
-    fn doubt(
+    async fn doubt(
         &mut self,
         at: At<'_, 'c>,
         pending: &Pending,
         run: &'c Run,
         call: &'c Call,
-    ) -> impl Future<Output = Result<Option<Doubt>, Halt>> + Send;
+    ) -> Result<Option<Doubt>, Halt>;
 
     /// A handler says that the run is rolled back.
     fn asks_for_rollback(&mut self, why: String);
@@ -130,6 +133,7 @@ impl<'c> Resuming<'c> {
     }
 }
 
+#[async_trait]
 impl<'c> Behind<'c> for Resuming<'c> {
     fn live(&mut self) -> Result<&mut Live<'c>, Halt> {
         self.run.goes_on();
@@ -185,6 +189,7 @@ impl<'c, B: Behind<'c>> Replay<'c, B> {
     }
 }
 
+#[async_trait]
 impl<'c, B: Behind<'c>> Driver<'c> for Replay<'c, B> {
     async fn before(&mut self, at: At<'_, 'c>) -> Result<(), Halt> {
         // What is in the journal was begun, whatever has come since.

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -59,6 +60,7 @@ impl<'c> Findings<'c> {
     }
 }
 
+#[async_trait]
 impl<'c> Behind<'c> for Survey<'_, 'c> {
     fn live(&mut self) -> Result<&mut Live<'c>, Halt> {
         Err(Halt::HistoryEnds)
