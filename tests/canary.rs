@@ -102,7 +102,7 @@ fn plan(secrets: &[(String, String)], first: &str) -> String {
         .collect();
     format!(
         r##"
-runbook "Canaries" {{ }}
+runbook "Canaries" {{ proof = none }}
 param base: url
 {declared}
 let forms = file("forms.txt").text

@@ -88,18 +88,21 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     let documented = documented();
     let common: BTreeSet<&str> =
-        ["seq", "time", "type", "step", "expect", "file", "line", "part", "checklist", "possible"].into();
+        ["seq", "time", "type", "step", "expect", "file", "line", "part", "checklist", "possible", "not_reached"]
+            .into();
     let rich = Story::new(RICH);
     let mut events = rich.events("dry-run");
     events.extend(rich.events("exec"));
     let stopped = Story::new(RICH);
-    stopped.write("stop", "").write("plan.runbook", &RICH.replace("echo hello;", "sleep 5;"));
+    stopped.write("plan.runbook", &RICH.replace("echo hello;", "touch stop; sleep 5;"));
     events.extend(stopped.events("exec"));
+    let ends = Story::new("runbook \"T\" { }\nstep a {\n  expect 1 == 2\n  run \"true\"\n}\n");
+    events.extend(ends.events("dry-run"));
     let undone = Story::new(
         "runbook \"T\" {\n  on-stop = rollback\n}\nstep a {\n  run \"true\"\n  rollback within 5s {\n    run \"true\"\n  }\n}\nstep b {\n  run \"false\"\n}\n",
     );
     events.extend(undone.events("exec"));
-    let unsigned = Story::new("runbook \"T\" { }\nstep a {\n  confirm \"It is known\" by \"tests\"\n}\n");
+    let unsigned = Story::new("runbook \"T\" { proof = none }\nstep a {\n  confirm \"It is known\" by \"tests\"\n}\n");
     events.extend(unsigned.events("dry-run"));
     // Without a terminal, on which it would ask.
     let mut alone = std::process::Command::new("setsid");
@@ -109,12 +112,12 @@ fn every_event_is_as_the_page_says_and_every_event_of_the_page_comes() {
     events.extend(alone.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
     // Cut off in its second action, and gone on with.
     let cut = Story::new(
-        "runbook \"T\" { }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",
     );
     events.extend(cut.events("exec"));
     let resumed = cut.run(&["resume", "last", "--format", "json"]);
     events.extend(resumed.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event")));
-    let much = Story::new("runbook \"T\" { }\nstep a {\n  run \"seq 100000 600000\"\n}\n");
+    let much = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"seq 100000 600000\"\n}\n");
     events.extend(much.events("exec"));
     let slow = Story::new("runbook \"T\" {\n  timeout = 300ms\n}\nstep a {\n  run \"sleep 9\"\n}\n");
     events.extend(slow.events("exec"));
@@ -214,7 +217,7 @@ fn exit_codes_say_what_came_of_it() {
 
 #[test]
 fn what_can_not_be_set_up_is_told_apart() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch done\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch done\"\n}\n");
     let script = format!("ulimit -v 50000; exec '{}' exec plan.runbook", support::BINARY);
     let mut command = std::process::Command::new("sh");
     let told = told(command.args(["-c", &script]).current_dir(story.folder.path()).output().expect("it runs"));
@@ -225,7 +228,7 @@ fn what_can_not_be_set_up_is_told_apart() {
 #[test]
 fn sigterm_ends_the_action_and_finally_still_runs() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"touch begun; sleep 100; touch done\"\n  finally {\n    run \"touch cleaned\"\n  }\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"touch begun; sleep 100; touch done\"\n  finally {\n    run \"touch cleaned\"\n  }\n}\n",
     );
     let mut child = story
         .command(&["exec", "plan.runbook"])
@@ -262,7 +265,7 @@ fn progress_goes_to_standard_error_and_results_to_standard_output() {
 
 #[test]
 fn a_reader_that_goes_away_ends_a_run_in_order() {
-    let mut runbook = "runbook \"T\" { }\nstep a {\n".to_owned();
+    let mut runbook = "runbook \"T\" { proof = none }\nstep a {\n".to_owned();
     for _ in 0..200 {
         runbook.push_str("  run \"echo 0123456789012345678901234567890123456789\"\n");
     }
@@ -283,7 +286,8 @@ fn a_reader_that_goes_away_ends_a_run_in_order() {
 
 #[test]
 fn what_was_to_be_ignored_from_the_start_is_ignored() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch begun; sleep 0.5; touch done\"\n}\n");
+    let story =
+        Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch begun; sleep 0.5; touch done\"\n}\n");
     let script = format!("trap '' HUP; exec '{}' exec -q plan.runbook", support::BINARY);
     let mut command = std::process::Command::new("sh");
     let mut child = command.args(["-c", &script]).current_dir(story.folder.path()).spawn().expect("it starts");

@@ -64,7 +64,8 @@ impl Project {
     fn run(&self, command: &[&str], body: &str) -> Told {
         let place = format!("dir: \".\", file: \"production.yml\", project: \"{}\"", self.name);
         let body = body.replace("PLACE", &place).replace("NAME", &self.name);
-        self.story.write("plan.runbook", &format!("runbook \"Compose\" {{ }}\n\nstep look {{\n{body}\n}}\n"));
+        self.story
+            .write("plan.runbook", &format!("runbook \"Compose\" {{ proof = none }}\n\nstep look {{\n{body}\n}}\n"));
         self.story.run(&[command, &["plan.runbook"]].concat())
     }
 
@@ -145,7 +146,7 @@ esac
 "#;
 
 fn recorded(body: &str) -> (Told, Vec<String>) {
-    let story = Story::new(&format!("runbook \"Compose\" {{ }}\n\nstep look {{\n{body}\n}}\n"));
+    let story = Story::new(&format!("runbook \"Compose\" {{ proof = none }}\n\nstep look {{\n{body}\n}}\n"));
     story.write("bin-docker", RECORDED);
     let bin = story.path("bin");
     std::fs::create_dir(&bin).expect("a folder");

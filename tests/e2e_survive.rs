@@ -366,7 +366,7 @@ fn when_the_room_for_the_end_is_used_up_the_rest_of_it_is_not_done_and_a_resume_
 
 #[test]
 fn without_a_place_for_the_record_nothing_is_started() {
-    let text = "runbook \"None\" { }\nstep a {\n  run \"touch done\"\n}\n";
+    let text = "runbook \"None\" { proof = none }\nstep a {\n  run \"touch done\"\n}\n";
     let story = Story::new(text);
     let told =
         on_a_small_disk(&story, &format!("mount -o remount,ro disk; {BINARY} exec plan.runbook; echo \"status $?\""));

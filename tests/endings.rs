@@ -360,7 +360,7 @@ fn without_a_signal() {
 #[test]
 fn signals_that_are_ignored_from_the_start_stay_so() {
     for ignored in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
-        let plan = "runbook \"T\" { }\nstep a {\n  run \"touch here; while ! test -e go; do sleep 0.05; done; touch on\"\n  run \"touch here2; sleep 60\"\n  finally {\n    run \"touch cleaned\"\n  }\n}\n";
+        let plan = "runbook \"T\" { proof = none }\nstep a {\n  run \"touch here; while ! test -e go; do sleep 0.05; done; touch on\"\n  run \"touch here2; sleep 60\"\n  finally {\n    run \"touch cleaned\"\n  }\n}\n";
         let story = Story::new(plan);
         let mut command = story.command(&["exec", "plan.runbook"]);
         // SAFETY: signal(2) alone between fork and exec.
@@ -414,7 +414,7 @@ fn a_terminal_that_is_closed() {
     std::thread::scope(|scope| {
         for (ignored, code, log) in [(false, 143, "finally\n"), (true, 0, "did\nfinally\n")] {
             scope.spawn(move || {
-                let plan = "runbook \"T\" { }\nstep a {\n  run \"touch here; for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.1; done; echo did >> log\"\n  finally {\n    run \"echo finally >> log\"\n  }\n}\n";
+                let plan = "runbook \"T\" { proof = none }\nstep a {\n  run \"touch here; for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.1; done; echo did >> log\"\n  finally {\n    run \"echo finally >> log\"\n  }\n}\n";
                 let story = Story::new(plan);
                 let mut command = story.command(&["exec", "plan.runbook"]);
                 let keys = on_a_terminal(&mut command);
@@ -449,7 +449,8 @@ fn behind_the_verdict_a_signal_ends_the_waiting_for_readers() {
     std::thread::scope(|scope| {
         for signals in ways {
             scope.spawn(move || {
-                let text = "runbook \"T\" { }\nstep a {\n  run \"seq 100000 130000\"\n  run \"touch done\"\n}\n";
+                let text =
+                    "runbook \"T\" { proof = none }\nstep a {\n  run \"seq 100000 130000\"\n  run \"touch done\"\n}\n";
                 let story = Story::new(text);
                 let mut command = story.command(&["exec", "--format", "json", "plan.runbook", "--report", "r.md"]);
                 let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -495,7 +496,7 @@ fn a_rollback_on_request() {
                 "step {name} {{\n  run \"true\"\n  rollback {{\n    run \"touch here; {stays}; echo {name} >> log\"\n  }}\n}}\n"
             )
         };
-        format!("runbook \"T\" {{ }}\n{}{}", step("a"), step("b"))
+        format!("runbook \"T\" {{ proof = none }}\n{}{}", step("a"), step("b"))
     };
     let ways: [(Sent, &str, i32, &str); 4] = [
         (&[(libc::SIGTERM, 0), (libc::SIGHUP, 1)], "sleep 1", 143, "b\na\n"),

@@ -148,8 +148,9 @@ fn an_engine_that_answers_without_end_is_unknown() {
             _ => &questions[..],
         };
         let expects: String = questions.iter().map(|question| format!("  expect {question}\n")).collect();
-        let story =
-            Story::new(&format!("runbook \"Endless\" {{ }}\nstep s {{\n{expects}  finally {{ run \"{PEAK}\" }}\n}}\n"));
+        let story = Story::new(&format!(
+            "runbook \"Endless\" {{ proof = none }}\nstep s {{\n{expects}  finally {{ run \"{PEAK}\" }}\n}}\n"
+        ));
         let (code, text) = bounded(&story, &engine(&story, answer));
         assert_eq!(code, 1, "{answer:?}: {text}");
         let unknown = text.lines().filter(|line| line.trim_start().starts_with('?')).count();
@@ -162,7 +163,7 @@ fn an_engine_that_answers_without_end_is_unknown() {
 #[test]
 fn an_action_in_a_container_that_prints_a_frame_of_4_gb_fails_in_little_memory() {
     let story = Story::new(&format!(
-        "runbook \"Frame\" {{ }}\nstep s {{\n  run docker.exec(\"x\", [\"true\"])\n  finally {{ run \"{PEAK}\" }}\n}}\n"
+        "runbook \"Frame\" {{ proof = none }}\nstep s {{\n  run docker.exec(\"x\", [\"true\"])\n  finally {{ run \"{PEAK}\" }}\n}}\n"
     ));
     let (code, text) = bounded(&story, &engine(&story, Answer::Frame));
     assert_eq!(code, 1, "{text}");

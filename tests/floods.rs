@@ -74,7 +74,7 @@ fn status(mut child: Child) -> i32 {
 
 #[test]
 fn a_command_that_prints_without_end_is_ended_in_time_and_fills_no_disk() {
-    let story = Story::new("runbook \"Yes\" { }\nstep s {\n  run \"yes\" timeout 500ms\n}\n");
+    let story = Story::new("runbook \"Yes\" { proof = none }\nstep s {\n  run \"yes\" timeout 500ms\n}\n");
     let began = Instant::now();
     let told = story.exec();
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
@@ -87,7 +87,7 @@ fn a_command_that_prints_without_end_is_ended_in_time_and_fills_no_disk() {
 #[test]
 fn the_beginning_and_the_end_of_a_flood_are_recorded_and_the_middle_is_counted() {
     let story = Story::new(
-        r#"runbook "Flood" { }
+        r#"runbook "Flood" { proof = none }
 step s {
   run "echo first; yes | head -c 200000000; echo last; echo why >&2; grep VmHWM /proc/$PPID/status >&2" accept-pipe-failures
 }
@@ -117,7 +117,7 @@ step s {
 #[test]
 fn streams_that_take_turns_are_bounded_too() {
     let story = Story::new(
-        r#"runbook "Turns" { }
+        r#"runbook "Turns" { proof = none }
 step s {
   run "i=0; while [ $i -lt 20000 ]; do echo o; echo e >&2; i=$((i+1)); done"
 }
@@ -136,7 +136,10 @@ step s {
 }
 
 /// A run that floods its reader, then does what has to end in time.
-const FLOODING: &str = r#"runbook "Nobody reads" { LIMIT }
+const FLOODING: &str = r#"runbook "Nobody reads" {
+  proof = none
+  LIMIT
+}
 step s {
   run "yes | head -c 3000000" accept-pipe-failures
   run "yes | head -c 3000000" accept-pipe-failures
@@ -239,7 +242,7 @@ fn recorded_so_far(story: &Story) -> Vec<Json> {
 #[test]
 fn a_stop_condition_holds_while_nobody_reads() {
     let story = Story::new(
-        r#"runbook "Stops" { }
+        r#"runbook "Stops" { proof = none }
 stop "it is time" {
   when file("waiting") is present every 100ms
 }

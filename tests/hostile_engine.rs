@@ -201,7 +201,7 @@ fn a_name_that_is_a_path_asks_nothing() {
         "x//y",
         "é",
     ];
-    let mut text = "runbook \"Names\" { }\nstep ask {\n".to_owned();
+    let mut text = "runbook \"Names\" { proof = none }\nstep ask {\n".to_owned();
     for name in names {
         for probe in ["container", "image", "network", "volume", "logs", "stats"] {
             text.push_str(&format!("  expect docker.{probe}(\"{name}\") is present else warn \"as it should\"\n"));

@@ -108,7 +108,7 @@ fn after_it_was_killed_in_each_phase() {
 
 #[test]
 fn a_second_interrupt_waits_for_nothing_and_the_verdict_is_written() {
-    let text = "runbook \"T\" { }\nstep a {\n  run \"true\"\n  finally {\n    run \"touch here; sleep 8300\"\n    run \"touch never\"\n  }\n}\n";
+    let text = "runbook \"T\" { proof = none }\nstep a {\n  run \"true\"\n  finally {\n    run \"touch here; sleep 8300\"\n    run \"touch never\"\n  }\n}\n";
     let left = Left::new(text);
     let mut child = left.start();
     for _ in 0..2 {

@@ -107,7 +107,7 @@ fn run(block: &Block, folder: &Path) -> Result<(), String> {
     let has = |word: &str| block.info.iter().any(|info| info == word);
     let mut text = block.text.clone();
     if has("fragment") {
-        text = format!("runbook \"Example\" {{ }} step example {{ {text}}}\n");
+        text = format!("runbook \"Example\" {{ proof = none }} step example {{ {text}}}\n");
     }
     if let Some(name) = block.info.iter().find_map(|info| info.strip_prefix("file=")) {
         let path = folder.join(name);

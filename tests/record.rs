@@ -120,7 +120,7 @@ fn runs_are_listed_newest_first() {
     story.exec();
     story.write(
         "plan.runbook",
-        "runbook \"Cut\" { }\nstep first {\n  run \"true\"\n}\nstep second {\n  run \"kill -9 $PPID; sleep 9\"\n}\n",
+        "runbook \"Cut\" { proof = none }\nstep first {\n  run \"true\"\n}\nstep second {\n  run \"kill -9 $PPID; sleep 9\"\n}\n",
     );
     story.exec();
     ended(&story);
@@ -160,7 +160,7 @@ fn runs_are_listed_newest_first() {
 #[test]
 fn a_torn_last_line_is_left_out_and_told() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a idempotent {\n  run \"test -e x || { touch x; kill -9 $PPID; sleep 9; }\"\n}\n",
     );
     story.exec();
     ended(&story);
@@ -273,7 +273,7 @@ fn what_was_changed_is_named_by_its_line() {
     // The runbook beside it.
     let source =
         std::fs::read_dir(run_folder(&story).join("sources")).expect("sources").flatten().next().expect("one").path();
-    std::fs::write(source, "runbook \"Another\" { }\n").expect("written");
+    std::fs::write(source, "runbook \"Another\" { proof = none }\n").expect("written");
     verify(&["plan.runbook", "was changed"]);
 }
 

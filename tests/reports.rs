@@ -268,7 +268,7 @@ fn a_page_holds_all_that_it_shows_and_can_be_read_in_both_schemes() {
 
 #[test]
 fn a_report_that_can_not_be_written_is_told_before_anything_is_done() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch done\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch done\"\n}\n");
     for (path, words) in [
         ("no/such/folder.md", "no such file or directory"),
         ("report.pdf", "told by its ending"),
@@ -318,7 +318,7 @@ fn resumed_undone_and_cancelled_runs_are_told_in_each_form() {
 
 #[test]
 fn a_report_that_could_not_be_written_whole_is_told() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch done\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch done\"\n}\n");
     // Every write to it fails: there is no room.
     std::os::unix::fs::symlink("/dev/full", story.path("r.html")).expect("a link");
     let told = story.run(&["exec", "plan.runbook", "--report", "r.html", "--report", "r.md"]);

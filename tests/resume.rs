@@ -189,7 +189,7 @@ step a {
 #[test]
 fn a_captured_secret_is_unknown_until_its_step_is_done_again() {
     let story = Story::new(
-        &r##"runbook "T" { }
+        &r##"runbook "T" { proof = none }
 secret key = file("key")
 let header = "Bearer #{key}"
 step login {
@@ -235,7 +235,7 @@ fn copied(story: &Story) -> Story {
 
 #[test]
 fn a_changed_runbook_is_refused_or_gone_on_with_where_it_is_behind() {
-    let plan = r##"runbook "T" { }
+    let plan = r##"runbook "T" { proof = none }
 let word = "hello"
 step a {
   run "echo a >> log"
@@ -280,7 +280,7 @@ fn modules_are_kept_with_the_run() {
     std::fs::create_dir(story.path("lib")).expect("a folder");
     story.write("lib/note.runbook", "action note(word: string) {\n  run \"echo #{word} >> log\"\n}\n");
     let plan = format!(
-        "use \"./lib/note.runbook\" as lib\nrunbook \"T\" {{ }}\nstep a idempotent {{\n  run lib.note(\"a\")\n  run \"{CUT}\"\n  run lib.note(\"b\")\n}}\n"
+        "use \"./lib/note.runbook\" as lib\nrunbook \"T\" {{ proof = none }}\nstep a idempotent {{\n  run lib.note(\"a\")\n  run \"{CUT}\"\n  run lib.note(\"b\")\n}}\n"
     );
     story.write("plan.runbook", &plan);
     assert_eq!(story.exec().status, -1);
@@ -319,7 +319,7 @@ fn a_handler_a_retry_and_finally_are_gone_on_with_where_they_were() {
             "step a {\n  run \"echo done >> log; exit 5\"\n  finally {\n    run \"CUT\"\n    run \"echo finally >> log\"\n  }\n}\n",
         ),
     ] {
-        let story = cut_off(&format!("runbook \"T\" {{ }}\n{plan}"));
+        let story = cut_off(&format!("runbook \"T\" {{ proof = none }}\n{plan}"));
         let told = resume(&story, &["--assume-done", "a"], i32::from(place == "failed and finally"), &["in step a"]);
         let expected = match place {
             "handler" => "handled\nfinally\n",
@@ -338,7 +338,7 @@ fn a_handler_a_retry_and_finally_are_gone_on_with_where_they_were() {
 
 #[test]
 fn what_has_ended_what_runs_and_what_is_not_there_are_told_apart() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch begun; sleep 100\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch begun; sleep 100\"\n}\n");
     let told = story.run(&["resume", "last"]);
     assert_eq!(told.status, 2, "{}", told.text);
     assert!(told.text.contains("no run is recorded"), "{}", told.text);

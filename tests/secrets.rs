@@ -84,7 +84,7 @@ step after {
 fn a_secret_of_a_step_is_known_from_the_start() {
     let story = Story::new(
         r#"
-runbook "Of a step" { }
+runbook "Of a step" { proof = none }
 step diag {
   run "cat token.txt"
 }
@@ -197,7 +197,7 @@ fn within_an_origin_everything_goes_along() {
     });
     let base = server.base.replace("http://", "http://user:pass-word@");
     let story = Story::new(&format!(
-        "runbook \"One origin\" {{ }}\nsecret key = env(\"MY_TOKEN\")\nstep a {{\n  run http.post(\"{base}/first\", headers: {{ \"X-Key\": key }}, body: \"the body\", redirects: 2)\n}}\n"
+        "runbook \"One origin\" {{ proof = none }}\nsecret key = env(\"MY_TOKEN\")\nstep a {{\n  run http.post(\"{base}/first\", headers: {{ \"X-Key\": key }}, body: \"the body\", redirects: 2)\n}}\n"
     ));
     assert_eq!(exec(&story, &[]).status, 0);
     let noted = noted.lock().expect("notes");
@@ -209,7 +209,9 @@ fn within_an_origin_everything_goes_along() {
 
 #[test]
 fn a_mistake_in_what_sets_params_is_told_without_the_value() {
-    let story = Story::new("runbook \"P\" { }\nparam base: url\nparam n: number = 1\nstep a {\n  run \"true\"\n}\n");
+    let story = Story::new(
+        "runbook \"P\" { proof = none }\nparam base: url\nparam n: number = 1\nstep a {\n  run \"true\"\n}\n",
+    );
     story.write("broken.toml", "n = 1\nbase = hunter22-very-secret\n");
     story.write("wrong.toml", "base = \"http://127.0.0.1\"\nn = \"hunter22-very-secret\"\n");
     for (args, words) in [
@@ -228,7 +230,7 @@ fn a_mistake_in_what_sets_params_is_told_without_the_value() {
 #[test]
 fn no_core_is_dumped_of_it_and_its_commands_keep_their_limits() {
     let story = Story::new(
-        "runbook \"Core\" { }\nsecret key = env(\"MY_TOKEN\")\nstep a {\n  run \"ulimit -c > limit; echo ready; sleep 20\" env { K: key }\n}\n",
+        "runbook \"Core\" { proof = none }\nsecret key = env(\"MY_TOKEN\")\nstep a {\n  run \"ulimit -c > limit; echo ready; sleep 20\" env { K: key }\n}\n",
     );
     let mut shell = story.command(&["exec", "plan.runbook"]);
     // SAFETY: setrlimit(2) alone between fork and exec.

@@ -52,7 +52,9 @@ fn the_demo_shows_the_dry_run_before_and_after() {
 
 #[test]
 fn a_failed_step_ends_the_run() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"exit 3\"\n}\nstep b {\n  run \"touch never\"\n}\n");
+    let story = Story::new(
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"exit 3\"\n}\nstep b {\n  run \"touch never\"\n}\n",
+    );
     let told = story.exec();
     assert_eq!(told.status, 1);
     assert!(told.text.contains("ended with status 3") && told.text.contains("NO-GO"), "{}", told.text);
@@ -62,7 +64,7 @@ fn a_failed_step_ends_the_run() {
 #[test]
 fn attempt_handler_finally_and_again() {
     let story = Story::new(
-        r##"runbook "T" { }
+        r##"runbook "T" { proof = none }
 step a {
   run "echo attempt >> log; test -e fixed"
   on-failure {
@@ -91,7 +93,7 @@ fn falling_off_a_handler_mends_a_group_and_never_an_action() {
     assert_eq!(group.exec().status, 0);
     assert!(group.path("behind").exists());
     let action = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"test -e x\"\n  run \"touch behind\"\n  on-failure {\n    run \"touch x\"\n  }\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"test -e x\"\n  run \"touch behind\"\n  on-failure {\n    run \"touch x\"\n  }\n}\n",
     );
     assert_eq!(action.exec().status, 1);
     assert!(!action.path("behind").exists());
@@ -110,7 +112,7 @@ fn a_step_that_is_not_needed_does_nothing() {
 #[test]
 fn an_unknown_condition_fails_its_step_and_is_shown_both_ways_in_a_dry_run() {
     let story = Story::new(
-        r##"runbook "T" { }
+        r##"runbook "T" { proof = none }
 step a {
   let r = run "echo yes"
   if r.text == "yes" {
@@ -133,7 +135,7 @@ step a {
 fn a_dry_run_changes_nothing_and_only_reads() {
     let server = Server::answering(200, "{\"status\": \"ok\"}");
     let story = Story::new(&format!(
-        r##"runbook "T" {{ }}
+        r##"runbook "T" {{ proof = none }}
 param base: url = "{}"
 step a {{
   run "touch x; rm keep"
@@ -175,7 +177,7 @@ fn an_expect_is_asked_until_it_holds() {
 #[test]
 fn what_warns_does_not_block() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  expect file(\"x\") is present else warn \"it would be nicer with x\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  expect file(\"x\") is present else warn \"it would be nicer with x\"\n}\n",
     );
     let told = story.exec();
     assert_eq!(told.status, 0);
@@ -185,7 +187,7 @@ fn what_warns_does_not_block() {
 #[test]
 fn a_stop_condition_ends_the_action_in_flight() {
     let story = Story::new(
-        r##"runbook "T" { }
+        r##"runbook "T" { proof = none }
 stop "The marker is there" {
   when file("marker") is present every 50ms
 }
@@ -208,7 +210,7 @@ step a {
 #[test]
 fn the_whole_tree_ends_with_its_time_limit() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"sleep 4711 & setsid sleep 4711 & (setsid sh -c 'trap \\\"\\\" TERM; sleep 4711; sleep 4711' &); wait\" timeout 500ms\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"sleep 4711 & setsid sleep 4711 & (setsid sh -c 'trap \\\"\\\" TERM; sleep 4711; sleep 4711' &); wait\" timeout 500ms\n}\n",
     );
     let told = story.exec();
     assert_eq!(told.status, 1);
@@ -218,8 +220,9 @@ fn the_whole_tree_ends_with_its_time_limit() {
 
 #[test]
 fn the_whole_tree_ends_with_the_program() {
-    let story =
-        Story::new("runbook \"T\" { }\nstep a {\n  run \"sleep 4712 & setsid sleep 4712 & touch started; wait\"\n}\n");
+    let story = Story::new(
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"sleep 4712 & setsid sleep 4712 & touch started; wait\"\n}\n",
+    );
     let mut child = story
         .command(&["exec", "plan.runbook"])
         .stdout(std::process::Stdio::null())
@@ -247,7 +250,7 @@ fn a_command_may_print_anything_at_any_length() {
 #[test]
 fn an_interrupt_does_not_wait_for_what_is_looked_at() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"touch begun\"\n  let r = sh(\"sleep 20\")\n  run \"touch never\"\n  show r.text\n  finally {\n    run \"touch cleaned\"\n  }\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"touch begun\"\n  let r = sh(\"sleep 20\")\n  run \"touch never\"\n  show r.text\n  finally {\n    run \"touch cleaned\"\n  }\n}\n",
     );
     let began = Instant::now();
     let mut child = story.command(&["exec", "-q", "plan.runbook"]).spawn().expect("it starts");
@@ -262,7 +265,7 @@ fn an_interrupt_does_not_wait_for_what_is_looked_at() {
 #[test]
 fn what_a_command_leaves_running_on_purpose_stays() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"setsid sleep 9713 >/dev/null 2>&1 &\"\n  run \"touch begun; sleep 9714\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"setsid sleep 9713 >/dev/null 2>&1 &\"\n  run \"touch begun; sleep 9714\"\n}\n",
     );
     let mut child = story.command(&["exec", "plan.runbook"]).spawn().expect("it starts");
     wait_for(|| story.path("begun").exists() && sleeping("9714") > 0);
@@ -278,7 +281,7 @@ fn what_a_command_leaves_running_on_purpose_stays() {
 #[test]
 fn an_interrupt_lets_finally_finish() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"touch started; sleep 30\"\n  finally {\n    run \"touch finally\"\n  }\n}\nstep b {\n  run \"touch never\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"touch started; sleep 30\"\n  finally {\n    run \"touch finally\"\n  }\n}\nstep b {\n  run \"touch never\"\n}\n",
     );
     let child = story
         .command(&["exec", "plan.runbook"])
@@ -310,7 +313,7 @@ fn a_secret_is_in_no_byte_that_leaves() {
         )
     });
     let story = Story::new(&format!(
-        r##"runbook "T" {{ }}
+        r##"runbook "T" {{ proof = none }}
 param base: url = "{}"
 secret token = file("token.txt")
 step a {{
@@ -357,7 +360,7 @@ step b {{
 #[test]
 fn what_a_command_prints_can_not_steer_the_terminal() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"printf '\\\\033[2J\\\\007\\\\r\\\\001 and \\\\342\\\\200\\\\256gpj\\\\n'\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"printf '\\\\033[2J\\\\007\\\\r\\\\001 and \\\\342\\\\200\\\\256gpj\\\\n'\"\n}\n",
     );
     let told = told(story.command(&["--color", "never", "exec", "plan.runbook"]).output().expect("it runs"));
     assert!(
@@ -447,7 +450,8 @@ fn the_last_line_of_a_run_in_json_is_its_verdict() {
 
 #[test]
 fn a_partial_run_says_so() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"touch a\"\n}\nstep b {\n  run \"touch b\"\n}\n");
+    let story =
+        Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"touch a\"\n}\nstep b {\n  run \"touch b\"\n}\n");
     let told = story.run(&["exec", "--only", "b", "plan.runbook"]);
     assert_eq!(told.status, 0);
     assert!(told.text.contains("partial: only b"), "{}", told.text);
@@ -458,7 +462,7 @@ fn a_partial_run_says_so() {
 #[test]
 fn params_are_set_by_profile_file_and_command_line() {
     let story = Story::new(
-        "runbook \"T\" { }\nparam a: string\nparam b: number = 1\nprofile prod {\n  a = \"from profile\"\n}\nstep s {\n  show a, b\n}\n",
+        "runbook \"T\" { proof = none }\nparam a: string\nparam b: number = 1\nprofile prod {\n  a = \"from profile\"\n}\nstep s {\n  show a, b\n}\n",
     );
     story.write("p.toml", "b = 7\n");
     let missing = story.exec();
@@ -489,7 +493,7 @@ fn hostile_values_stay_values_in_every_kind_of_quoting() {
     ] {
         let literal = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace("#{", "\\#{");
         let story = Story::new(&format!(
-            r##"runbook "T" {{ }}
+            r##"runbook "T" {{ proof = none }}
 step s {{
   let v = "{literal}"
   run "printf '%s' #{{v}} > bare; printf '%s' \"a#{{v}}z\" > double; printf '%s' 'a#{{v}}z' > single; printf '%s' x#{{v}}y > joined"

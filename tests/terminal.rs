@@ -64,7 +64,7 @@ fn a_secret_that_is_typed_is_not_shown_and_not_recorded() {
 
 #[test]
 fn a_person_decides_about_an_action_in_doubt() {
-    let plan = "runbook \"T\" { }\nstep a {\n  run \"echo once >> log; test -e cut || { touch cut; kill -9 $PPID; sleep 9; }\"\n}\n";
+    let plan = "runbook \"T\" { proof = none }\nstep a {\n  run \"echo once >> log; test -e cut || { touch cut; kill -9 $PPID; sleep 9; }\"\n}\n";
     for (typed, word, log) in [
         ("y", "a person decided that it was done", "once\n"),
         ("no", "a person decided that it is done again", "once\nonce\n"),
@@ -223,7 +223,7 @@ fn who_is_asked_is_not_drawn_over() {
 
 #[test]
 fn what_is_printed_at_the_end_is_not_drawn_over() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"sleep 0.4\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"sleep 0.4\"\n}\n");
     let shown = on_a_terminal(&story, "exec --format markdown plan.runbook", "", "");
     let last = screens(&shown).pop().expect("a screen");
     assert!(last.contains("- owner") || last.contains("- with: `runbook"), "{last}");
@@ -233,7 +233,7 @@ fn what_is_printed_at_the_end_is_not_drawn_over() {
 #[test]
 fn a_run_that_is_gone_on_with_is_drawn_from_where_it_was() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"true\"\n}\nstep b \"The second\" idempotent {\n  run \"test -e cut || { touch cut; kill -9 $PPID; sleep 9; }; sleep 0.4\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"true\"\n}\nstep b \"The second\" idempotent {\n  run \"test -e cut || { touch cut; kill -9 $PPID; sleep 9; }; sleep 0.4\"\n}\n",
     );
     story.exec();
     let shown = on_a_terminal(&story, "resume last", "", "");
@@ -244,7 +244,7 @@ fn a_run_that_is_gone_on_with_is_drawn_from_where_it_was() {
 
 #[test]
 fn what_a_command_prints_steers_nothing() {
-    let story = Story::new("runbook \"T\" { }\nstep a {\n  run \"cat hostile; sleep 0.4; exit 1\"\n}\n");
+    let story = Story::new("runbook \"T\" { proof = none }\nstep a {\n  run \"cat hostile; sleep 0.4; exit 1\"\n}\n");
     story.write("hostile", "\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}txt.exe over\u{9b}31m\n");
     let shown = on_a_terminal(&story, "exec plan.runbook", "", "");
     assert!(shown.contains("␛[2J␛]0;title␇"), "{shown}");
@@ -256,7 +256,7 @@ fn what_a_command_prints_steers_nothing() {
 #[test]
 fn a_terminal_that_becomes_narrower_is_drawn_on_as_it_is() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a \"A title that is long enough to reach beyond forty columns\" {\n  run \"stty cols 90 rows 24 </dev/tty; sleep 0.5; stty cols 40 rows 24 </dev/tty; sleep 0.5\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a \"A title that is long enough to reach beyond forty columns\" {\n  run \"stty cols 90 rows 24 </dev/tty; sleep 0.5; stty cols 40 rows 24 </dev/tty; sleep 0.5\"\n}\n",
     );
     let shown = on_a_terminal(&story, "exec plan.runbook", "", "");
     let escapes = regex::Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").expect("a pattern");

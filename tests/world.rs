@@ -8,7 +8,7 @@ use std::path::Path;
 use support::{Server, Story, Told, answer};
 
 fn look(story: &Story, expects: &str) -> Told {
-    story.write("plan.runbook", &format!("runbook \"Look\" {{ }}\n\nstep look {{\n{expects}\n}}\n"));
+    story.write("plan.runbook", &format!("runbook \"Look\" {{ proof = none }}\n\nstep look {{\n{expects}\n}}\n"));
     story.dry_run()
 }
 
@@ -226,7 +226,7 @@ fn a_dry_run_of_every_runbook_leaves_the_world_as_it_was() {
 #[test]
 fn the_name_of_a_service_is_no_option_of_compose() {
     let story = Story::new(
-        "runbook \"Compose\" { }\nparam services: list(string)\nstep up {\n  run compose.up(file: \"c.yml\", services: services)\n}\n",
+        "runbook \"Compose\" { proof = none }\nparam services: list(string)\nstep up {\n  run compose.up(file: \"c.yml\", services: services)\n}\n",
     );
     story.write("c.yml", "services: { }\n");
     let stub = "#!/bin/sh\ncase \"$*\" in *version*) echo 2.30.0;; *) printf '%s\\n' \"$*\" >> asked;; esac\n";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::check::program::Program;
+use crate::check::program::{Program, Risk};
 
 use crate::engine::events::event::{Accepted, State};
 
@@ -14,7 +14,26 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The risks of a program that are in force.
 #[derive(Debug, Default)]
-pub struct Risks(Vec<(Arc<str>, Vec<Covers>)>);
+pub struct Risks(Vec<(Cover, Vec<Covers>)>);
+
+/// The accepted risk that covers an expect.
+#[derive(Clone, Debug)]
+pub struct Cover {
+    pub title: Arc<str>,
+    /// `covers-unknown = true`: what is unknown is covered, too.
+    unknown: bool,
+}
+
+impl Cover {
+    /// Whether what came to this is accepted. What was cut short never is: nobody knows what was accepted then.
+    pub fn accepts(&self, state: State) -> bool {
+        match state {
+            State::Differs => true,
+            State::Unknown => self.unknown,
+            State::Holds | State::Undecided => false,
+        }
+    }
+}
 
 #[derive(Debug)]
 enum Covers {
@@ -47,12 +66,13 @@ impl Covers {
 impl Risks {
     pub fn in_force(program: &Program, now: Timestamp) -> Self {
         let risks = program.risks.iter().filter(|risk| risk.until > now);
-        Self(risks.map(|risk| (risk.title.clone(), risk.covers.iter().map(Covers::of).collect())).collect())
+        let cover = |risk: &Risk| Cover { title: risk.title.clone(), unknown: risk.covers_unknown };
+        Self(risks.map(|risk| (cover(risk), risk.covers.iter().map(Covers::of).collect())).collect())
     }
 
-    /// The title of the risk that covers this expect.
-    pub fn covering(&self, id: &str) -> Option<Arc<str>> {
-        self.0.iter().find(|(_, covers)| covers.iter().any(|covers| covers.covers(id))).map(|(title, _)| title.clone())
+    /// The risk that covers this expect.
+    pub fn covering(&self, id: &str) -> Option<Cover> {
+        self.0.iter().find(|(_, covers)| covers.iter().any(|covers| covers.covers(id))).map(|(cover, _)| cover.clone())
     }
 }
 
@@ -72,14 +92,16 @@ pub fn account(program: &Program, used: &Used, now: Timestamp, whole: bool) -> (
             continue;
         }
         let rows = used.get(&**title);
+        let accepts = |state| Cover { title: title.clone(), unknown: risk.covers_unknown }.accepts(state);
         let expects: Vec<String> =
-            rows.into_iter().flatten().filter(|(_, state)| **state != State::Holds).map(|(id, _)| id.clone()).collect();
+            rows.into_iter().flatten().filter(|(_, state)| accepts(**state)).map(|(id, _)| id.clone()).collect();
+        let open = rows.into_iter().flatten().any(|(_, state)| *state != State::Holds && !accepts(*state));
         match rows {
             None if whole => remarks.push(format!(
                 "accepted risk \"{title}\" covers nothing that was asked: {}",
                 risk.covers.iter().map(|covers| &**covers).collect::<Vec<_>>().join(", ")
             )),
-            Some(_) if expects.is_empty() => {
+            Some(_) if expects.is_empty() && !open => {
                 remarks.push(format!("accepted risk \"{title}\" is not needed any more: what it covers holds"));
             }
             _ => {}

@@ -407,7 +407,7 @@ pub async fn act(
     let outcome: Arc<Mutex<Option<Outcome>>> = Arc::default();
     let swapped = Arc::new(Swapped { act, request, told_after, outcome: outcome.clone() });
     static PROGRAM: LazyLock<Arc<Program>> = LazyLock::new(|| {
-        let text = "runbook \"Act\" { }\nstep act {\n  run \"true\"\n}\n";
+        let text = "runbook \"Act\" { proof = none }\nstep act {\n  run \"true\"\n}\n";
         let input = Input { name: "act.runbook".to_owned(), path: None, bytes: text.as_bytes().to_vec(), kept: None };
         Arc::new(check(input, &Settings::default()).program.expect("a runbook"))
     });

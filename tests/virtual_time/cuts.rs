@@ -102,7 +102,7 @@ fn resumed_from_every_cut_it_comes_to_the_same() {
             let mut by_person = None;
             let ran = loop {
                 match resume(&program, &left, &past, &decisions, &Driven::default()) {
-                    Ok(ran) => break Some(ran),
+                    Ok(ran) => break ran,
                     Err(Refused::InDoubt { step, action, .. }) if by_person.is_none() => {
                         let Some(open) = &open else { trouble("nothing is in doubt", None) };
                         if *open.command != *action {
@@ -115,13 +115,23 @@ fn resumed_from_every_cut_it_comes_to_the_same() {
                             false => decisions.redo.push(step),
                         }
                     }
-                    // What earlier attempts did is not remembered: what they changed is asked again, and has changed.
-                    Err(Refused::NoLonger(_)) if past.steps.values().any(|step| step.attempt > 1) => break None,
                     Err(refused) => trouble(&format!("it is refused: {refused:?}"), None),
                 }
             };
-            let Some(ran) = ran else { continue };
             resumed += 1;
+            // What counts as done is told so, and is not done: whether a proof says so or a person.
+            let counts_as_done = ran.events().any(|(_, event)| match &event.body {
+                Body::Resumed(resumed) => resumed.doubt.as_ref().is_some_and(|doubt| doubt.done),
+                _ => false,
+            });
+            let assumed =
+                ran.events().any(|(_, event)| matches!(event.body, Body::ActionEnded { assumed: Some(_), .. }));
+            if assumed != counts_as_done || by_person.is_some_and(|done| done != counts_as_done) {
+                trouble(
+                    &format!("counts as done: {counts_as_done}, by a person: {by_person:?}, told so: {assumed}"),
+                    Some(&ran),
+                );
+            }
             doubts += u32::from(open.is_some());
             let all = whole(&world, log, &ran);
             laws::hold(&all, &book, &format!("case {case}, cut {cut}"), &text);
@@ -159,8 +169,6 @@ fn resumed_from_every_cut_it_comes_to_the_same() {
                     _ => None,
                 })
                 .collect();
-            let assumed =
-                ran.events().any(|(_, event)| matches!(event.body, Body::ActionEnded { assumed: Some(_), .. }));
             let mut done = begun.clone();
             if open.is_some() && !assumed && begun.len() > ends(log) {
                 done.pop();

@@ -53,6 +53,8 @@ pub struct PastStep {
     pub acted: bool,
     /// An action that had started changes something, as far as is declared.
     pub changed: bool,
+    /// One of an earlier attempt does: what that was is not in `tape`.
+    pub changed_before: bool,
     /// How often each `retry` was used, by its place.
     pub retries: HashMap<(String, u32), u32>,
     /// How it was mended in earlier attempts.
@@ -141,6 +143,7 @@ impl Past {
                 let mut step = PastStep::begun(event.time, *attempt);
                 step.acted = before.as_ref().is_some_and(|before| before.acted);
                 step.changed = before.as_ref().is_some_and(|before| before.changed);
+                step.changed_before = step.changed;
                 if let Some(before) = before.filter(|_| *attempt > 1) {
                     step.retries = before.retries;
                     step.mended = before.mended;
@@ -185,6 +188,7 @@ impl PastStep {
             ended: None,
             acted: false,
             changed: false,
+            changed_before: false,
             retries: HashMap::new(),
             mended: Vec::new(),
             before: HashMap::new(),

@@ -92,10 +92,16 @@ impl<'p> Asked<'p> {
         self.findings.iter().filter(|finding| self.state_of(finding) != State::Holds)
     }
 
-    /// It keeps the step from passing. An accepted risk covers what is decided.
+    /// It keeps the step from passing.
     pub fn blocks(&self) -> bool {
-        let covered = self.leaf.risk.is_some() && self.state() != State::Undecided;
-        !self.holds() && !self.leaf.warns() && !covered
+        !self.holds() && !self.leaf.warns() && !self.is_accepted()
+    }
+
+    /// An accepted risk covers each of its rows that does not hold.
+    fn is_accepted(&self) -> bool {
+        let Some(cover) = &self.leaf.risk else { return false };
+        let mut states = self.failing().map(|finding| self.state_of(finding)).peekable();
+        states.peek().is_some() && states.all(|state| cover.accepts(state))
     }
 
     /// What its findings do not tell: that it did not hold for long enough, what cut it short.

@@ -1,7 +1,5 @@
 //! An expect in its place: what is polled, reported, and put into words.
 
-use std::sync::Arc;
-
 use crate::check::program::{Expect, Expr, Otherwise};
 use crate::diagnostic::Span;
 use crate::value::Unknown;
@@ -9,6 +7,7 @@ use crate::value::Unknown;
 use super::poll::Limits;
 use crate::engine::evaluation::core::{Core, Site};
 use crate::engine::events::event::Place;
+use crate::engine::risk::Cover;
 
 /// An expect in its place: with its loops' names bound, and its times worked out.
 pub struct Leaf<'p> {
@@ -22,7 +21,7 @@ pub struct Leaf<'p> {
     /// It can't be asked: what it hangs on is unknown.
     pub blocked: Option<Unknown>,
     /// The accepted risk that covers it.
-    pub risk: Option<Arc<str>>,
+    pub risk: Option<Cover>,
 }
 
 /// `within`, `for`, `every` and `else`: of the expect itself, or of the check that it belongs to.

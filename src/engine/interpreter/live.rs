@@ -120,6 +120,7 @@ impl<'c> Driver<'c> for Live<'c> {
     }
 
     async fn pause(&mut self, after: Duration) -> Result<(), Halt> {
+        self.goes_on(Section::Body)?;
         self.unless_ended(Section::Body, tokio::time::sleep(after)).await
     }
 
@@ -264,6 +265,8 @@ impl<'c> Driver<'c> for Live<'c> {
             })?,
             None => Duration::ZERO,
         };
+        // A run that has to end tries nothing again.
+        self.goes_on(Section::Body)?;
         let place = (core.program.sources.name(span).to_owned(), core.line(span));
         let used = at.position.retries.entry(place).or_default();
         if *used >= of {

@@ -18,7 +18,7 @@ use super::task::Task;
 use crate::engine::cancel::Flag;
 use crate::engine::evaluation::ask::Round;
 use crate::engine::evaluation::core::{Core, Site};
-use crate::engine::evaluation::facts::Changed;
+use crate::engine::evaluation::facts::{Change, Changed};
 use crate::engine::evaluation::secrets;
 use crate::engine::events::event::{Doubt, Resumed, State};
 use crate::engine::events::past::Past;
@@ -113,6 +113,9 @@ pub async fn preflight(
             let survey = Survey { core: &core, past: before, decisions, findings: &findings };
             Task::new(&core, step, Replay::new(&core, History::new(history, None), survey))
         };
+        if before.changed_before {
+            findings.note(Seen::Done(Change::Everything, core.line(step.span)));
+        }
         if chosen.holds(at) {
             let mut task = survey(before.tape.clone());
             task.position.retries.clone_from(&before.retries);

@@ -51,7 +51,7 @@ pub(super) enum Seen<'c> {
 }
 
 impl<'c> Findings<'c> {
-    fn note(&self, seen: Seen<'c>) {
+    pub fn note(&self, seen: Seen<'c>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).seen.push(seen);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::execution::Execution;
 use super::failure;
-use crate::check::program::Step;
+use crate::check::program::{Proof, Step};
 use crate::engine::cancel::Cause;
 use crate::engine::evaluation::ask::Round;
 use crate::engine::evaluation::core::Site;
@@ -83,6 +83,9 @@ impl<'c> Execution<'c> {
         }
         let sum = self.core.emitter.tally();
         let held = sum.count_of(State::Holds);
+        if reasons.is_empty() && held == 0 && self.core.program.proof == Proof::Required {
+            reasons.push("nothing was proven: no expect of this run was found to hold".to_owned());
+        }
         let verdict = if reasons.is_empty() { Verdict::Go } else { Verdict::NoGo };
         let whole = chosen.partial.is_none() && steps.failed == 0 && cause.is_none();
         let (accepted, of_risks) = risk::account(&self.core.program, &sum.risks, self.core.emitter.now(), whole);
