@@ -23,13 +23,13 @@ fn said(bytes: &[u8]) -> String {
 fn every_mistake_is_told_as_it_should_be() {
     let five = "runbook \"Five\" {\n}\n\nstep one {\n  expect http.get(\"http://localhost\").statsu == 200\n  run \"echo `#{nope}`\"\n  expect file(\"x\").size > 3\n  expect env(\"X\") = 3\n  run time.now()\n}\n";
     let cases: &[(&str, &[u8])] = &[
-        ("unclosed_block", b"runbook \"T\" { proof = none }\n\nstep one {\n  if true {\n    run \"true\"\n\nstep two {\n  run \"true\"\n}\n"),
-        ("unclosed_string", b"runbook \"T\" { proof = none }\n\nstep one {\n  run \"echo hello\n}\n"),
-        ("closes_nothing", b"runbook \"T\" { proof = none }\n}\n"),
+        ("unclosed_block", b"runbook \"T\" { }\n\nstep one {\n  if true {\n    run \"true\"\n\nstep two {\n  run \"true\"\n}\n"),
+        ("unclosed_string", b"runbook \"T\" { }\n\nstep one {\n  run \"echo hello\n}\n"),
+        ("closes_nothing", b"runbook \"T\" { }\n}\n"),
         ("wrong_type", b"param wait: duration = \"long\"\n"),
         ("unknown_field", b"let x = http.get(\"http://localhost\").statsu\n"),
         ("effect_in_an_expect", b"runbook \"T\" { }\nstep one {\n  expect http.post(\"http://localhost\").status == 200\n}\n"),
-        ("not_utf8", b"runbook \"T\" { proof = none }\n# caf\xe9\n"),
+        ("not_utf8", b"runbook \"T\" { }\n# caf\xe9\n"),
         ("empty", b""),
         ("crlf", b"runbook \"T\" { }\r\nstep one {\r\n  expect env(\"X\") = 1\r\n}\r\n"),
         ("byte_order_mark", b"\xef\xbb\xbfrunbook \"T\" { }\nstep one {\n  expect nope == 1\n}\n"),
@@ -49,11 +49,7 @@ fn ten_thousand_levels_of_each_kind_are_refused() {
         let text = format!("let x = {}{inner}{}\n", open.repeat(deep), close.repeat(deep));
         assert!(said(text.as_bytes()).contains("RB0005"), "{open}");
     }
-    let blocks = format!(
-        "runbook \"T\" {{ proof = none }}\nstep a {{ {} {} }}\n",
-        "if true {\n".repeat(deep),
-        "}\n".repeat(deep)
-    );
+    let blocks = format!("runbook \"T\" {{ }}\nstep a {{ {} {} }}\n", "if true {\n".repeat(deep), "}\n".repeat(deep));
     assert!(said(blocks.as_bytes()).contains("RB0005"));
 }
 
@@ -160,7 +156,7 @@ fn a_name_of_five_megabytes_is_cut_where_it_is_quoted() {
         format!("runbook \"T\" {{ {name} = 1 }}\n"),
         format!("let x = http.get(\"http://h\", {name}: 1)\n"),
         format!("let {name} = 1\nlet {name} = 2\n"),
-        format!("runbook \"T\" {{ proof = none }}\nstep s {{ run \"echo '{name}\" }}\n"),
+        format!("runbook \"T\" {{ }}\nstep s {{ run \"echo '{name}\" }}\n"),
     ] {
         let said = said(text.as_bytes());
         assert!(!said.is_empty() && said.len() < 20_000, "{} bytes: {}", said.len(), &said[..said.len().min(600)]);

@@ -9,7 +9,7 @@ use std::path::Path;
 use support::process::left_by_a_probe;
 use support::{Story, Told, told};
 
-const PLAN: &str = "runbook \"T\" {\n  lock = \"trust\"\n}\nstep a {\n  run \"echo did >> log\"\n}\n";
+const PLAN: &str = "runbook \"T\" {\n  lock = \"trust\"\n  proof = none\n}\nstep a {\n  run \"echo did >> log\"\n}\n";
 
 const NOBODY: u32 = 65534;
 

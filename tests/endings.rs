@@ -385,7 +385,7 @@ fn signals_that_are_ignored_from_the_start_stay_so() {
 /// The commands of a run hear none of it: what ends them is the run.
 #[test]
 fn a_signal_before_the_run_has_begun_leaves_nothing() {
-    let plan = "runbook \"T\" {\n  lock = \"LOCK\"\n}\nstep a {\n  run \"touch here; while ! test -e go; do sleep 0.05; done\"\n}\n"
+    let plan = "runbook \"T\" {\n  lock = \"LOCK\"\n  proof = none\n}\nstep a {\n  run \"touch here; while ! test -e go; do sleep 0.05; done\"\n}\n"
         .replace("LOCK", &format!("runbook-endings-{}", std::process::id()));
     let story = Story::new(&plan);
     let mut holder = story

@@ -9,7 +9,7 @@ use support::Story;
 
 fn plan(lock: &str) -> String {
     format!(
-        "runbook \"Locked\" {{\n  lock = \"{lock}\"\n}}\nstep a {{\n  run \"echo begun >> log; test -e go || sleep 100\"\n}}\n"
+        "runbook \"Locked\" {{\n  proof = none\n  lock = \"{lock}\"\n}}\nstep a {{\n  run \"echo begun >> log; test -e go || sleep 100\"\n}}\n"
     )
 }
 

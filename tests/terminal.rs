@@ -52,7 +52,7 @@ fn conversation_with(story: &Story, command: &str, lines: &[(&str, &str)], env: 
 #[test]
 fn a_secret_that_is_typed_is_not_shown_and_not_recorded() {
     let story = Story::new(
-        "runbook \"T\" { }\nsecret code = prompt(\"One-time code\")\nstep a {\n  run \"printf %s \\\"$CODE\\\" | wc -c > length; echo it is $CODE\" env { CODE: code } accept-pipe-failures\n  expect code == \"another\" else warn \"it is another\"\n}\n",
+        "runbook \"T\" { proof = none }\nsecret code = prompt(\"One-time code\")\nstep a {\n  run \"printf %s \\\"$CODE\\\" | wc -c > length; echo it is $CODE\" env { CODE: code } accept-pipe-failures\n  expect code == \"another\" else warn \"it is another\"\n}\n",
     );
     let shown = on_a_terminal(&story, "exec -v plan.runbook", "One-time code:", "canary-typed-4be1");
     assert!(shown.contains(" GO ") && shown.contains("it is ‹secret code›"), "{shown}");
@@ -80,7 +80,7 @@ fn a_person_decides_about_an_action_in_doubt() {
 
 #[test]
 fn a_person_confirms_and_types_what_is_asked_for() {
-    let plan = "runbook \"T\" { }\nstep a {\n  confirm \"Change ticket\" as ticket: string matching \"CHG-[0-9]+\" by \"operations\"\n  run \"echo #{ticket} > ticket\"\n}\n";
+    let plan = "runbook \"T\" { proof = none }\nstep a {\n  confirm \"Change ticket\" as ticket: string matching \"CHG-[0-9]+\" by \"operations\"\n  run \"echo #{ticket} > ticket\"\n}\n";
     let story = Story::new(plan);
     let shown = conversation(
         &story,
@@ -208,7 +208,7 @@ fn nothing_is_drawn_where_nobody_looks_on() {
 #[test]
 fn who_is_asked_is_not_drawn_over() {
     let story = Story::new(
-        "runbook \"T\" { }\nstep a {\n  run \"sleep 0.3\"\n  checklist \"Doors\" {\n    confirm \"It is said\" by \"tests\"\n    expect 1 == 1\n  }\n  run \"sleep 0.3\"\n}\n",
+        "runbook \"T\" { proof = none }\nstep a {\n  run \"sleep 0.3\"\n  checklist \"Doors\" {\n    confirm \"It is said\" by \"tests\"\n    expect 1 == 1\n  }\n  run \"sleep 0.3\"\n}\n",
     );
     let shown = conversation(&story, "exec plan.runbook", &[("yes or no:", "yes"), ("your name [", "")]);
     let (before, rest) = shown.split_once("as tests, yes or no: ").expect("a question");

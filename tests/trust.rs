@@ -8,7 +8,7 @@ use std::process::Command;
 
 use support::{Story, Told, told};
 
-const PLAN: &str = "runbook \"T\" {\n  lock = \"trust\"\n}\nstep a {\n  run \"echo did >> log\"\n  rollback {\n    run \"echo undone >> log\"\n  }\n}\n";
+const PLAN: &str = "runbook \"T\" {\n  lock = \"trust\"\n  proof = none\n}\nstep a {\n  run \"echo did >> log\"\n  rollback {\n    run \"echo undone >> log\"\n  }\n}\n";
 
 fn with_state(story: &Story, state: &Path, args: &[&str]) -> Told {
     told(story.command(args).env("RUNBOOK_STATE", state).output().expect("it runs"))

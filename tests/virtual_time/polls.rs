@@ -167,7 +167,7 @@ fn within_for_and_every_to_the_millisecond() {
             .iter()
             .map(|poll| format!("  expect {}: {}{}\n", poll.fact, poll.condition(), poll.timing()))
             .collect();
-        let text = format!("runbook \"Polls\" {{ proof = none }}\nstep s {{\n{expects}}}\n");
+        let text = format!("runbook \"Polls\" {{ }}\nstep s {{\n{expects}}}\n");
         let program = program(&text);
         for _ in 0..8 {
             let spec = polls.iter().fold(Spec::default(), |spec, poll| {

@@ -80,7 +80,9 @@ async fn predict(core: &Core, step: &Step) {
     // A prediction has no failures, and so nothing that would end it early.
     let (outcome, reason) = match Task::new(core, step, Predict::new(core)).step(None).await {
         Ok(end) if end.outcome == StepOutcome::Skipped => (StepOutcome::Skipped, end.reason),
-        Ok(end) => (StepOutcome::Planned, end.reason),
+        Ok(end) => {
+            (StepOutcome::Planned, end.reason.map(|_| "not needed: all that it proves holds already".to_owned()))
+        }
         Err(_) => (StepOutcome::Planned, None),
     };
     ended(core, step, outcome, reason, began);
