@@ -108,7 +108,7 @@ fn no_engine_file_can_act_but_those_of_exec() {
         let acts = std::fs::read_to_string(&path).expect("read").contains("dyn Act");
         assert_eq!(
             acts,
-            ["interpreter/execution.rs", "interpreter/action.rs", "world.rs"].contains(&name.as_str()),
+            ["interpreter/run_state.rs", "interpreter/action.rs", "world.rs"].contains(&name.as_str()),
             "{name}"
         );
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::driver::Section;
-use super::execution::Execution;
+use super::run_state::Execution;
 use crate::check::program::{Confirm, Program, Stmt};
 use crate::check::read_as;
 use crate::engine::evaluation::core::{Core, Site};

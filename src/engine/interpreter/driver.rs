@@ -95,6 +95,14 @@ pub(super) enum Halt {
 }
 
 impl Halt {
+    /// As the reason of a step that ended in the middle.
+    pub fn reason(self) -> String {
+        match self {
+            Halt::Mismatch(why) | Halt::Failed(why) => why,
+            Halt::Retry { .. } | Halt::HistoryEnds => "its journal ends in the middle".to_owned(),
+        }
+    }
+
     /// What its handler came to, and then what failed first.
     pub fn because(self, reason: &str) -> Halt {
         match self {

@@ -3,35 +3,34 @@
 //! In: a program, a world that can act, what was chosen, a way to cancel; where a run is resumed, its history. Out: events,
 //! and the verdict.
 
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::context;
-use super::driver::{Halt, Section};
+use super::driver::Section;
+use super::footing::Footing;
 use super::preflight;
 use super::replay::{History, Replay, Resuming};
-use super::resume::Footing;
+use super::run_state::{Execution, lock};
 use super::start;
 use super::stop::Stops;
 use super::task::{StepEnd, Task};
-use super::undo::{Begun, Undoing};
+use super::undo::Undoing;
 use super::verdict::Outcomes;
 use crate::check::program::{OnStop, Program, Step};
 use crate::engine::cancel::{Cancel, Cause, Flag};
 use crate::engine::evaluation::core::{Core, Site};
 use crate::engine::evaluation::secrets;
 use crate::engine::events::emit::Outlets;
-use crate::engine::events::event::{Body, Mode, Place, Resumed, Seconds, StepOutcome, Verdict};
+use crate::engine::events::event::{Body, Mode, Resumed, Seconds, StepOutcome, Verdict};
 use crate::engine::events::past::{Past, PastStep};
 use crate::engine::options::{Chosen, Identity, Options};
 use crate::engine::redact::Redactor;
-use crate::engine::world::{Act, People, ReadOnly, Real, Trust};
+use crate::engine::world::{ReadOnly, Real, Trust};
 use crate::value::display;
 
 /// How a run ended.
@@ -171,112 +170,7 @@ async fn time_limit(limit: Option<Duration>, flag: &Flag) {
     std::future::pending().await
 }
 
-/// A run that acts.
-pub(super) struct Execution<'c> {
-    pub core: &'c Core,
-    pub act: Arc<dyn Act>,
-    pub people: Arc<dyn People>,
-    /// The host that it runs on.
-    pub host: String,
-    pub cancel: Cancel,
-    pub stops: &'c Stops,
-    pub past: Option<&'c Past>,
-    pub footing: Footing,
-    may_roll_back: bool,
-    pub began: Instant,
-    /// The steps whose first action has started; whether one of their actions changes something.
-    acted: Mutex<HashMap<Arc<str>, bool>>,
-    /// A handler says that the run is rolled back: why.
-    rollback: Mutex<Option<String>>,
-    /// The run does what is not in its journal.
-    under_way: CancellationToken,
-    /// How many of the causes that end the run were shown.
-    causes_shown: AtomicUsize,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<'c> Execution<'c> {
-    /// Shows at once that the run has to end: what still has to finish may take a while. Never returns.
-    async fn show_causes(&self) -> Infallible {
-        for flag in [&self.cancel.gently, &self.cancel.at_once] {
-            flag.raised().await;
-            self.show_new_causes();
-        }
-        std::future::pending().await
-    }
-
-    /// Shows what was raised since. A stop block shows itself, and so does the preflight.
-    fn show_new_causes(&self) {
-        let raised = [&self.cancel.gently, &self.cancel.at_once].into_iter().filter_map(Flag::cause);
-        for cause in raised.skip(self.causes_shown.load(Ordering::Relaxed)) {
-            self.causes_shown.fetch_add(1, Ordering::Relaxed);
-            if !matches!(cause, Cause::Stop(_) | Cause::Preflight(_)) {
-                self.core.emitter.emit(Place::default(), Body::Cancelled { reason: cause.to_string() });
-            }
-        }
-    }
-
-    /// Before a verdict: what came last, behind which nothing waited any more, counts; also that the last events could not be
-    /// written.
-    pub async fn all_is_said(&self) {
-        self.core.emitter.written().await;
-        self.show_new_causes();
-    }
-
-    /// What ends the operations of a section.
-    pub fn flag(&self, section: Section) -> &Flag {
-        if section == Section::Body { &self.cancel.gently } else { &self.cancel.at_once }
-    }
-
-    /// What is read is not waited for once the run has to end.
-    pub async fn unless_ended<T>(&self, section: Section, reading: impl Future<Output = T>) -> Result<T, String> {
-        tokio::select! {
-            biased;
-            read = reading => Ok(read),
-            reason = self.flag(section).raised() => Err(reason),
-        }
-    }
-
-    /// From here on nothing is in the journal.
-    pub fn goes_on(&self) {
-        self.core.emitter.silent(false);
-        self.under_way.cancel();
-        if let Some(ending) = self.past.and_then(|past| past.ending.as_ref()) {
-            self.cancel.gently.raise(Cause::Earlier(ending.as_str().into()));
-        }
-    }
-
-    /// An action of a step has started. `changes`: it changes something, as far as is declared.
-    pub fn acted(&self, step: &Step, changes: bool) {
-        *lock(&self.acted).entry(step.name.clone()).or_default() |= changes;
-    }
-
-    pub fn has_acted(&self, step: &Step) -> bool {
-        self.begun(step) != Begun::No
-    }
-
-    pub fn begun(&self, step: &Step) -> Begun {
-        match lock(&self.acted).get(&step.name) {
-            None => Begun::No,
-            Some(false) => Begun::Harmless,
-            Some(true) => Begun::Yes,
-        }
-    }
-
-    pub fn asks_for_rollback(&self, why: String) {
-        lock(&self.rollback).get_or_insert(why);
-    }
-
-    /// What is in the journal of a step, unless it is done again from its top.
-    fn past_of(&self, step: &Step) -> Option<&'c PastStep> {
-        let past = self.past?.steps.get(&*step.name)?;
-        let again = self.footing.redo.iter().any(|redo| **redo == *step.name);
-        (past.attempt > 0 && !again).then_some(past)
-    }
-
     async fn steps(&'c self, chosen: &Chosen, outcomes: &mut Outcomes) {
         if self.past.is_none() {
             self.core.emitter.silent(false);
@@ -387,7 +281,7 @@ impl<'c> Execution<'c> {
             }
             (None, Err(halt)) => {
                 self.goes_on();
-                let reason = why(halt);
+                let reason = halt.reason();
                 self.step_ended(step, StepOutcome::Failed, Some(reason.clone()), 1, began.elapsed());
                 (StepOutcome::Failed, Some(reason))
             }
@@ -463,13 +357,5 @@ impl<'c> Execution<'c> {
     fn step_ended(&self, step: &Step, outcome: StepOutcome, reason: Option<String>, attempts: u32, elapsed: Duration) {
         let body = Body::StepEnded { outcome, reason, attempts, elapsed: Seconds::from(elapsed) };
         self.core.emit(&Site::of(step), step.span, body);
-    }
-}
-
-/// As the reason of a step that ended in the middle.
-pub(super) fn why(halt: Halt) -> String {
-    match halt {
-        Halt::Mismatch(why) | Halt::Failed(why) => why,
-        Halt::Retry { .. } | Halt::HistoryEnds => "its journal ends in the middle".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! Before the first action: everything that can be known ahead is checked, and all of it is said at once.
 
-use super::execution::Execution;
+use super::run_state::Execution;
 use crate::engine::evaluation::core::{Core, Site};
 use crate::engine::events::event::{Body, Check, CheckKind, CheckState};
 use crate::engine::options::Chosen;

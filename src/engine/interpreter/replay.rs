@@ -11,8 +11,8 @@ use async_trait::async_trait;
 
 use super::confirm;
 use super::driver::{At, Binding, Decision, Driver, Failure, Halt, Leave, Need, Position, Retry, Unneeded};
-use super::execution::Execution;
 use super::live::{Live, leaves};
+use super::run_state::Execution;
 use super::start;
 use super::task::first_span;
 use crate::check::program::{Call, Confirm, Expr, Member, Run};

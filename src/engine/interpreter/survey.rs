@@ -11,10 +11,10 @@ use futures_util::stream::FuturesUnordered;
 
 use super::action;
 use super::driver::{At, FrameKind, Halt, Section};
+use super::footing::{Decisions, Refused};
 use super::live::Live;
 use super::lookahead;
 use super::replay::{Behind, Pending};
-use super::resume::{Decisions, Refused};
 use crate::check::program::{Call, Member, Run};
 use crate::engine::cancel::Flag;
 use crate::engine::evaluation::ask::Round;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::execution::{Execution, why};
+use super::driver::Halt;
 use super::replay::{History, Replay, Resuming};
+use super::run_state::{Begun, Execution};
 use super::task::Task;
 use crate::check::program::{Program, Rollback, Step};
 use crate::engine::evaluation::ask::Round;
@@ -26,16 +27,6 @@ pub struct RollbackPlan<'p> {
     pub stays: Vec<String>,
     /// The point of no return that it stops at.
     pub stops_at: Option<String>,
-}
-
-/// What of a step is to be undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// Its first action has not started.
-    No,
-    /// Its actions have started; by their declaration none of them changes anything.
-    Harmless,
-    Yes,
 }
 
 impl<'p> RollbackPlan<'p> {
@@ -138,7 +129,7 @@ impl<'c> Undoing<'c> {
         let done = task.undo(&rollback.body, &site).await;
         run.goes_on();
         let elapsed = began.elapsed();
-        let reason = done.err().map(why);
+        let reason = done.err().map(Halt::reason);
         let ok = reason.is_none();
         let reason = reason.or_else(|| {
             let within = within.filter(|within| elapsed > *within)?;

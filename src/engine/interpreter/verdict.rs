@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::execution::Execution;
 use super::failure;
+use super::run_state::Execution;
 use crate::check::program::{Proof, Step};
 use crate::engine::cancel::Cause;
 use crate::engine::evaluation::ask::Round;
