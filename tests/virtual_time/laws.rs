@@ -186,7 +186,7 @@ fn nothing_begins_behind_the_end(ran: &Ran) -> Result<(), String> {
                 match &event.body {
                     Body::Cancelled { .. } => told += 1,
                     Body::StopHeld { .. } => told = told.max(1),
-                    Body::StepStarted { attempt: 1, .. } | Body::HandlerStarted { .. } if told > 0 => {
+                    Body::StepStarted { .. } | Body::HandlerStarted { .. } | Body::Retrying { .. } if told > 0 => {
                         return Err(format!("{here} begins, and the run was told to end: {:?}", event.body));
                     }
                     Body::ActionStarted { .. } | Body::ExpectStarted { .. } | Body::ConfirmAsked { .. } => {
