@@ -294,7 +294,7 @@ const HARMLESS: &[&str] = &[
     "stat -c '%a %U %s %F' data.json /etc/passwd",
     "sha256sum data.json",
     "ps -o pid=,comm= -p 1",
-    "ps aux | grep -c '[p]s aux'",
+    "ps aux | grep -c '^root  *1 '",
     "test -d /proc/1 && echo there; kill -0 $$ && echo me",
     "readlink -f /etc/mtab | sed 's/[0-9][0-9]*/N/'",
     "ls -la /etc/passwd; id -u; id -un; hostname; uname -s; date -u +%Y",
