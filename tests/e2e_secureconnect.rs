@@ -329,7 +329,7 @@ const BY_HAND: &[(&str, &[&[&str]])] = &[
     ("stability", &[&["docker.container(\"{}api-gateway\").restarts == 0"], &["containers.exited: ", "`[]`"]]),
     ("log ingestion", &[&["docker.container(\"{}secureconnect_promtail\").health == \"healthy\""]]),
     ("no panics", &[&["docker.quiet(\"{}chat-service\"", "| `empty` | `[]` |"]]),
-    ("resource usage", &[&["docker.stats(\"{}api-gateway\").memory_share < memory", "| `< 90%` |"]]),
+    ("resource usage", &[&["docker.stats(\"{}api-gateway\").memory_share < 90%", "| `< 90%` |"]]),
     ("configuration drift", &[&["compose.as_declared("], &["config_files\"] contains"]]),
     (
         "risk: Loki",
